@@ -1,0 +1,1 @@
+"""The resilience runtime: everything between a socket and a handler."""

@@ -1,0 +1,124 @@
+"""What the generated code tells the runtime about a service: its methods, routes, errors and policies."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from google.protobuf.message import Message
+
+from .errors import ErrorRow
+from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from .pipeline import UserStage
+
+
+class Kind(enum.Enum):
+    """The four RPC kinds."""
+
+    UNARY = "unary"
+    CLIENT_STREAM = "client_stream"
+    SERVER_STREAM = "server_stream"
+    BIDI = "bidi"
+
+    @property
+    def streams_requests(self) -> bool:
+        return self in (Kind.CLIENT_STREAM, Kind.BIDI)
+
+    @property
+    def streams_responses(self) -> bool:
+        return self in (Kind.SERVER_STREAM, Kind.BIDI)
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One RPC: its names on the wire and in Python, its kind and its message classes."""
+
+    path: str  # "/pkg.Service/Method"
+    service: str  # "pkg.Service"
+    name: str  # "Method"
+    handler: str  # the handler's method name, "method"
+    kind: Kind
+    request: type[Message]
+    response: type[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A path variable: the request field it fills and the slice of the route's segments it takes."""
+
+    field_path: tuple[str, ...]
+    start: int
+    end: int  # exclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One REST binding of an RPC. `segments` are percent-decoded literals, "*" (one) and "**" (any number)."""
+
+    verb: str  # HTTP method, "*" for any
+    template: str  # as the contract has it
+    segments: tuple[str, ...]
+    suffix: str  # custom verb without its colon, "" for none
+    captures: tuple[Capture, ...]
+    body: str  # "", "*" or a request field
+    response_body: str  # "" or a response field
+    method: Method
+
+
+class ServiceBase:
+    """Base of the generated service bases: one per proto service, named and described by its class attributes."""
+
+    SERVICE: ClassVar[str]
+    METHODS: ClassVar[tuple[Method, ...]]
+
+    def __init__(self, clients: Any) -> None:
+        self.clients = clients
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTable:
+    """The service's error table: rows by reason, and the rows for failures raised by code alone."""
+
+    domain: str
+    rows: Mapping[str, ErrorRow]  # errors.table, by reason
+    by_code: Mapping[str, ErrorRow]  # errors.byCode, by code name
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Everything generated, in one value; `gen/definition.py` holds the service's."""
+
+    name: str
+    version: str
+    services: tuple[type[ServiceBase], ...]
+    routes: tuple[Route, ...]
+    errors: ErrorTable
+    policies: Snapshot
+    open_clients: Callable[[], AbstractAsyncContextManager[Any]]
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """Every RPC of every service."""
+        return tuple(method for service in self.services for method in service.METHODS)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What `app.py` composes: one handler object per service, and the stages of the user's own.
+
+    A service without a handler answers UNIMPLEMENTED.
+    """
+
+    handlers: Sequence[ServiceBase]
+    stages: Sequence[UserStage] = field(default=())
+
+
+ApplicationFactory = Callable[[Any], AbstractAsyncContextManager[Application]]
+"""`app.py`'s `application(clients)`: opens resources, yields the Application, closes them after the last call."""
+
+Responses = AsyncIterator[Message]

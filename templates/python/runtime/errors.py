@@ -1,0 +1,111 @@
+"""What a call fails with: a ServiceError, and the table rows that give it its code, text and retry advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from .codes import HTTP_STATUS
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRow:
+    """One row of the error table: everything both protocols say about one failure."""
+
+    reason: str  # ErrorInfo.reason, UPPER_SNAKE_CASE
+    code: StatusCode
+    http: int
+    business_code: str  # the team's own code, "" for none; travels as ErrorInfo.metadata["code"]
+    retryable: bool
+    retry_after: float | None  # seconds
+    messages: Mapping[str, str]  # by language tag, the default language first; `{placeholder}` in the text
+    placeholders: tuple[str, ...]
+
+
+class ServiceError(Exception):
+    """A failure the caller may see, the same over both protocols.
+
+    `metadata` becomes ErrorInfo.metadata; `details` are protobuf messages for google.rpc.Status.details, an
+    `Any` is taken as it is; `retry_after` (seconds) becomes RetryInfo, Retry-After and the retry pushback.
+    """
+
+    row: ClassVar[ErrorRow | None] = None
+
+    def __init__(
+        self,
+        code: StatusCode,
+        message: str = "",
+        *,
+        reason: str = "",
+        metadata: Mapping[str, str] = _NOTHING,
+        details: Sequence[Message] = (),
+        retry_after: float | None = None,
+        http: int | None = None,
+    ) -> None:
+        if code is StatusCode.OK:
+            raise ValueError("OK is not an error")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.reason = reason or code.name
+        self.metadata: Mapping[str, str] = metadata
+        self.details = tuple(details)
+        self.retry_after = retry_after
+        self.http = http if http is not None else HTTP_STATUS[code]
+
+
+class TableError(ServiceError):
+    """Base of the exception classes generated from the error table; each has its row."""
+
+    row: ClassVar[ErrorRow]
+
+    def __init__(self, values: Mapping[str, object], details: Sequence[Message] = ()) -> None:
+        row = self.row
+        self.values: Mapping[str, str] = {name: str(value) for name, value in values.items()}
+        metadata = {**self.values, "code": row.business_code} if row.business_code else self.values
+        text = next(iter(row.messages.values()), "")
+        super().__init__(
+            row.code,
+            fill(text, self.values),
+            reason=row.reason,
+            metadata=metadata,
+            details=details,
+            retry_after=row.retry_after,
+            http=row.http,
+        )
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each `{name}` replaced by its value; nothing else in it is interpreted, and `{{` is `{`."""
+    pieces: list[str] = []
+    rest = text
+    while rest:
+        at = rest.find("{")
+        close = rest.find("}")
+        if at < 0 and close < 0:
+            pieces.append(rest)
+            break
+        if at >= 0 and (close < 0 or at < close):
+            pieces.append(rest[:at])
+            if rest.startswith("{{", at):
+                pieces.append("{")
+                rest = rest[at + 2 :]
+                continue
+            end = rest.find("}", at)
+            if end < 0:
+                pieces.append(rest[at:])
+                break
+            name = rest[at + 1 : end]
+            pieces.append(values.get(name, rest[at : end + 1]))
+            rest = rest[end + 1 :]
+        else:
+            pieces.append(rest[:close] + "}")
+            rest = rest[close + (2 if rest.startswith("}}", close) else 1) :]
+    return "".join(pieces)

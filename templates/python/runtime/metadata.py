@@ -1,0 +1,41 @@
+"""Request metadata: one lower-case, multi-valued view for gRPC metadata and HTTP headers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Metadata:
+    """Pairs of lower-case name and value, in arrival order; values are `str`, `bytes` under `-bin` names."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str | bytes]] = ()) -> None:
+        self._pairs: tuple[tuple[str, str | bytes], ...] = tuple((name.lower(), value) for name, value in pairs)
+
+    def get(self, name: str) -> str | bytes | None:
+        """The first value under that name, None if there is none."""
+        wanted = name.lower()
+        for key, value in self._pairs:
+            if key == wanted:
+                return value
+        return None
+
+    def get_all(self, name: str) -> list[str | bytes]:
+        """Every value under that name, in arrival order."""
+        wanted = name.lower()
+        return [value for key, value in self._pairs if key == wanted]
+
+    def text(self, name: str) -> str:
+        """The first value under a text name, "" if there is none or it is binary."""
+        value = self.get(name)
+        return value if isinstance(value, str) else ""
+
+    def __iter__(self) -> Iterator[tuple[str, str | bytes]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __repr__(self) -> str:
+        return f"Metadata({[name for name, _ in self._pairs]})"  # names only: values may be secrets

@@ -1,0 +1,104 @@
+"""The resolved policies as one immutable snapshot: what `gen/policies.py` fills and every stage reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePolicy:
+    """All in seconds. `default` holds where the caller set none, `max` caps the caller's."""
+
+    default: float
+    max: float
+    min_remaining: float  # a call with less left than this is refused at once
+    reserve: float  # kept back from what is passed on to a dependency
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPolicy:
+    """Every policy of one RPC, resolved."""
+
+    deadline: DeadlinePolicy
+    criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """HTTP/2 keepalive of the gRPC port, in seconds."""
+
+    time: float
+    timeout: float
+    min_ping_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcPolicy:
+    port: int
+    max_concurrent_streams: int | None
+    max_message_bytes: int
+    max_metadata_bytes: int
+    max_connection_age: float | None  # seconds
+    max_connection_age_grace: float | None
+    keepalive: Keepalive | None
+    reflection: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RestPolicy:
+    port: int
+    max_body_bytes: int
+    emit_defaults: bool
+    unknown_fields: str  # "reject" or "ignore"
+    errors: str  # body shape: "google", "problem" or "status"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminPolicy:
+    port: int
+    bind: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifecyclePolicy:
+    """All in seconds."""
+
+    startup_timeout: float
+    propagation_delay: float
+    drain_timeout: float
+    cleanup_timeout: float
+    termination_grace_period: float
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityPolicy:
+    metrics: bool
+    buckets: tuple[float, ...]  # of the duration histograms, seconds
+    trace_sampler: str  # an OpenTelemetry sampler name
+    trace_ratio: float
+    redact: frozenset[str]  # field names that never appear in a log line
+    propagate: tuple[str, ...]  # metadata names taken in from REST and passed on to dependencies
+
+
+@dataclass(frozen=True, slots=True)
+class UnmappedPolicy:
+    """What becomes of an exception that is no ServiceError."""
+
+    code: str  # a gRPC code's name
+    redact: bool  # whether its text is kept from the caller
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The service's whole policy; `methods` is keyed by gRPC path, `hash` identifies the content."""
+
+    methods: Mapping[str, MethodPolicy]
+    grpc: GrpcPolicy
+    rest: RestPolicy
+    admin: AdminPolicy
+    workers: int | str  # a count, or "auto": the CPU quota
+    lifecycle: LifecyclePolicy
+    observability: ObservabilityPolicy
+    unmapped: UnmappedPolicy
+    hash: str
