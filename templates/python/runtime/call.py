@@ -1,0 +1,208 @@
+"""One call in flight, as its stages and its handler see it: no protocol, no transport object."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from typing import Any, Literal, NoReturn, Protocol
+
+from google.protobuf.message import Message
+from grpc import StatusCode
+
+from .definition import Method
+from .errors import ServiceError
+from .metadata import Metadata
+
+ProtocolName = Literal["grpc", "rest"]
+Header = tuple[str, str | bytes]
+
+
+class Wire(Protocol):
+    """The seam to a transport: what it does for one call, with messages in place of bytes."""
+
+    async def receive(self) -> Message | None:
+        """The next request message, None after the last one.
+
+        Raises ServiceError where the bytes are no such message.
+        """
+
+    async def send_headers(self, headers: Sequence[Header]) -> None:
+        """Send the response headers now; called at most once, and before the first `send` of a stream."""
+
+    async def send(self, message: Message) -> None:
+        """Send one message of a response stream; returns when the transport's buffer has room for the next."""
+
+
+class Call:
+    """A call's identity, time, metadata and messages.
+
+    Handlers use the public surface; stages also set `principal`, `request_id`, `deadline` and the like. A unary
+    response is kept in `response` until the whole chain has agreed to it; a streamed one goes out as it comes.
+    """
+
+    __slots__ = (
+        "_abort_with",
+        "_headers_sent",
+        "_request",
+        "_spawn",
+        "_task",
+        "_wire",
+        "client_timeout",
+        "criticality",
+        "deadline",
+        "error",
+        "headers",
+        "metadata",
+        "method",
+        "peer",
+        "principal",
+        "protocol",
+        "request_id",
+        "response",
+        "route",
+        "sent",
+        "span_id",
+        "started",
+        "trace_flags",
+        "trace_id",
+        "trace_state",
+        "trailers",
+    )
+
+    def __init__(
+        self,
+        method: Method,
+        protocol: ProtocolName,
+        wire: Wire,
+        metadata: Metadata,
+        *,
+        peer: str = "",
+        route: str | None = None,
+        client_timeout: float | None = None,
+        spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]] = asyncio.ensure_future,
+    ) -> None:
+        self.method = method
+        self.protocol: ProtocolName = protocol
+        self.metadata = metadata
+        self.peer = peer
+        self.route = route
+        self.client_timeout = client_timeout  # seconds the caller gave, None for no deadline
+        self.started = asyncio.get_running_loop().time()
+        self.deadline: float | None = None  # loop time
+        self.criticality = ""
+        self.principal: object | None = None
+        self.request_id = ""
+        self.trace_id = ""
+        self.span_id = ""
+        self.trace_flags = 0
+        self.trace_state = ""
+        self.headers: list[Header] = []
+        self.trailers: list[Header] = []
+        self.response: Message | None = None  # of a unary response
+        self.sent = 0  # messages of a response stream handed to the transport
+        self.error: ServiceError | None = None  # how the call ended, None for well; set by the boundary
+        self._wire = wire
+        self._request: Message | None = None
+        self._headers_sent = False
+        self._spawn = spawn
+        self._task: asyncio.Task[Any] | None = asyncio.current_task()
+        self._abort_with: ServiceError | None = None
+
+    # -- what handlers use ---------------------------------------------------------------------------------------
+
+    def time_remaining(self) -> float | None:
+        """Seconds left until the deadline, never below 0; None without one."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+
+    def set_header(self, name: str, value: str | bytes) -> None:
+        """Add a response header; `-bin` names take bytes.
+
+        Raises RuntimeError once the headers are sent, ValueError for a value that no header can carry.
+        """
+        if self._headers_sent:
+            raise RuntimeError("the response headers are sent already")
+        self.headers.append(_checked(name, value))
+
+    def set_trailer(self, name: str, value: str | bytes) -> None:
+        """Add a response trailer; `-bin` names take bytes. Raises ValueError as `set_header` does."""
+        self.trailers.append(_checked(name, value))
+
+    async def send_headers(self) -> None:
+        """Send the response headers now, before the first message."""
+        if not self._headers_sent:
+            self._headers_sent = True
+            await self._wire.send_headers(self.headers)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Start work that may outlive the call; the service waits for it at shutdown."""
+        return self._spawn(work)
+
+    async def abort(self, code: StatusCode, message: str = "", *, details: Sequence[Message] = ()) -> NoReturn:
+        """End the call with that code and message. Raises ServiceError."""
+        raise ServiceError(code, message, details=details)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the caller has gone, or the service has ended the call."""
+        return self._task is not None and self._task.cancelling() > 0
+
+    # -- what stages and transports use --------------------------------------------------------------------------
+
+    async def request(self) -> Message:
+        """The request of a call that has exactly one; decoded at the first use.
+
+        Raises ServiceError where the request is missing or is no such message.
+        """
+        if self._request is None:
+            self._request = await self._wire.receive()
+            if self._request is None:
+                raise ServiceError(StatusCode.INVALID_ARGUMENT, "the request message is missing")
+        return self._request
+
+    async def requests(self) -> AsyncGenerator[Message, None]:
+        """The messages of a request stream, as they arrive."""
+        while (message := await self._wire.receive()) is not None:
+            yield message
+
+    async def respond(self, message: Message) -> None:
+        """Take one response message: kept for a unary response, sent for a stream.
+
+        Raises TypeError for a message of another type than the method's.
+        """
+        if not isinstance(message, self.method.response):
+            raise TypeError(
+                f"{self.method.path} answered {type(message).__name__}, not {self.method.response.__name__}"
+            )
+        if self.method.kind.streams_responses:
+            if not self._headers_sent:
+                await self.send_headers()
+            await self._wire.send(message)
+            self.sent += 1
+        else:
+            self.response = message
+
+    def end(self, error: ServiceError) -> None:
+        """Cancel the call from outside and have it answer with `error`: the drain's last step."""
+        if self._task is not None and not self._task.done():
+            self._abort_with = error
+            self._task.cancel()
+
+    def ended_with(self) -> ServiceError | None:
+        """The error that `end` was given; clears the cancellation it caused, so that the answer can be written."""
+        error, self._abort_with = self._abort_with, None
+        if error is not None and self._task is not None:
+            self._task.uncancel()
+        return error
+
+
+def _checked(name: str, value: str | bytes) -> Header:
+    lowered = name.lower()
+    if lowered.endswith("-bin") is not isinstance(value, bytes):
+        raise ValueError(f"header {name!r} takes {'bytes' if lowered.endswith('-bin') else 'text'}")
+    if isinstance(value, str) and not (value.isascii() and value.isprintable()):
+        raise ValueError(f"the value of header {name!r} must be printable ASCII")
+    if not lowered or not all(letter.isascii() and (letter.isalnum() or letter in "-_.") for letter in lowered):
+        raise ValueError(f"{name!r} is no header name")
+    return lowered, value
