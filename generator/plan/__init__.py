@@ -1,0 +1,1 @@
+"""Contract and spec resolved into one language-neutral plan."""
