@@ -94,7 +94,6 @@ class Definition:
     """Everything generated, in one value; `gen/definition.py` holds the service's."""
 
     name: str
-    version: str
     services: tuple[type[ServiceBase], ...]
     routes: tuple[Route, ...]
     errors: ErrorTable

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from google.protobuf.message import Message
-from grpc import StatusCode
+from google.protobuf.message import DecodeError, Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc import RpcError, StatusCode
 
 from .codes import HTTP_STATUS
 
@@ -80,6 +82,34 @@ class TableError(ServiceError):
             retry_after=row.retry_after,
             http=row.http,
         )
+
+
+def unimplemented(path: str) -> ServiceError:
+    """The error of an RPC that has no code behind it yet."""
+    return ServiceError(StatusCode.UNIMPLEMENTED, f"{path} is not implemented")
+
+
+def has_reason(error: BaseException, reason: str, domain: str) -> bool:
+    """Whether `error` was raised for that reason here, or was received with it from a peer of that domain."""
+    if isinstance(error, ServiceError):
+        return error.reason == reason
+    info = error_info(error) if isinstance(error, RpcError) else None
+    return info is not None and info.reason == reason and info.domain == domain
+
+
+def error_info(error: RpcError) -> ErrorInfo | None:
+    """The ErrorInfo that a gRPC error carries in `grpc-status-details-bin`, None without a readable one."""
+    trailers = getattr(error, "trailing_metadata", lambda: None)() or ()
+    for name, value in trailers:
+        if name == "grpc-status-details-bin" and isinstance(value, bytes):
+            info = ErrorInfo()
+            try:
+                for detail in Status.FromString(value).details:
+                    if detail.Unpack(info):
+                        return info
+            except DecodeError:
+                return None
+    return None
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
