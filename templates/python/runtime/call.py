@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextvars import ContextVar
 from typing import Any, Literal, NoReturn, Protocol
 
 from google.protobuf.message import Message
@@ -148,6 +149,14 @@ class Call:
         """Whether the caller has gone, or the service has ended the call."""
         return self._task is not None and self._task.cancelling() > 0
 
+    @property
+    def served_here(self) -> bool:
+        """Whether the task running now is the one that serves the call; False while a dead coroutine is collected."""
+        try:
+            return asyncio.current_task() is self._task
+        except RuntimeError:
+            return False
+
     # -- what stages and transports use --------------------------------------------------------------------------
 
     async def request(self) -> Message:
@@ -195,6 +204,10 @@ class Call:
         if error is not None and self._task is not None:
             self._task.uncancel()
         return error
+
+
+current_call: ContextVar[Call] = ContextVar("current_call")
+"""The call being served here, set by the context stage: what log lines and outgoing calls belong to."""
 
 
 def _checked(name: str, value: str | bytes) -> Header:
