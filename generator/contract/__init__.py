@@ -1,0 +1,1 @@
+"""The contract: .proto files read into frozen values."""

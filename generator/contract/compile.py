@@ -1,0 +1,131 @@
+"""Runs protoc in process and turns what it complains about into findings."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from generator.contract.sources import Sources, shown
+from generator.errors import Finding, InputError, Place
+
+_LOCATED = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<warning>warning: )?(?P<text>.*)")
+_UNLOCATED = re.compile(r"(?P<file>\S.*?\.proto): (?P<warning>warning: )?(?P<text>.*)")
+_LOG_LINE = re.compile(r"[IW]\d{4} \d\d:\d\d|WARNING: All log messages before absl::InitializeLog")
+_BROKEN_IMPORT = re.compile(r'Import "(?P<path>.*)" was not found or had errors\.')
+_NOTE = "Note that "
+
+
+def compile_protos(roots: Sequence[str], sources: Sources) -> FileDescriptorSet:
+    """The descriptors of `roots` and all they import, dependencies first, with source info.
+
+    Raises InputError with protoc's errors, each at its file, line and column. Warnings are not errors.
+    """
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as scratch_name:
+        scratch = Path(scratch_name)
+        output = scratch / "contract.binpb"
+        links: dict[str, str] = {}
+        arguments = ["protoc", *_proto_paths(sources, scratch, links), "--include_imports", "--include_source_info"]
+        status, complaints = _run([*arguments, f"--descriptor_set_out={output}", *roots], scratch)
+        if status == 0:
+            return FileDescriptorSet.FromString(output.read_bytes())
+    for link, path in links.items():
+        complaints = complaints.replace(link, path)
+    findings = _findings(complaints, sources)
+    if not findings:
+        place = Place(shown(sources.find(roots[0]) or Path(roots[0])))
+        findings = [Finding(place, "proto-error", complaints.strip() or "protoc failed without saying why")]
+    raise InputError(findings)
+
+
+def _proto_paths(sources: Sources, scratch: Path, links: dict[str, str]) -> Iterator[str]:
+    """protoc's search path. Provided files are named one by one: the folder they lie in holds more than them.
+
+    protoc takes a path with a colon for several: such a one is reached by a link, noted in `links`.
+    """
+
+    def unsplit(path: Path) -> str:
+        if os.pathsep not in str(path):
+            return str(path)
+        link = scratch / f"link{len(links)}"
+        link.symlink_to(path)
+        links[str(link)] = str(path)
+        return str(link)
+
+    for virtual, path in sources.provided.items():
+        yield f"--proto_path={virtual}={unsplit(path)}"
+    for folder in sources.include:
+        yield f"--proto_path=={unsplit(folder)}"
+
+
+def _run(arguments: Sequence[str], scratch: Path) -> tuple[int, str]:
+    """protoc's exit status and what it wrote to file descriptor 2, which `contextlib.redirect_stderr` cannot catch."""
+    from grpc_tools import protoc  # 10 ms that commands without a contract need not pay
+
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    with (scratch / "stderr").open("w+b") as captured:
+        kept = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            status: int = protoc.main(list(arguments))
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        captured.seek(0)
+        return status, captured.read().decode("utf-8", "replace")
+
+
+def _findings(complaints: str, sources: Sources) -> list[Finding]:
+    """protoc's errors as findings: warnings and consequences dropped, notes joined to the error they explain."""
+    findings: list[Finding] = []
+    broken = {found["file"] for line in complaints.split("\n") if (found := _LOCATED.fullmatch(line))}
+    for line in complaints.split("\n"):
+        found = _LOCATED.fullmatch(line) or _UNLOCATED.fullmatch(line)
+        if found is None:
+            if line.strip() and not _LOG_LINE.match(line):
+                _add_note(findings, line.strip())
+            continue
+        if found["warning"] or found["text"] == "File not found.":
+            continue  # whoever imports a missing file says so too, and where
+        at = found.groupdict("0")
+        place = Place(shown(_on_disk(at["file"], sources)), int(at.get("line", 0)), int(at.get("column", 0)))
+        if found["text"].startswith(_NOTE) and findings and findings[-1].place == place:
+            _add_note(findings, found["text"])
+            continue
+        imported = _BROKEN_IMPORT.fullmatch(found["text"])
+        path = sources.find(imported["path"]) if imported else None
+        if imported and path is None:
+            findings.append(_missing_import(place, imported["path"], sources))
+        elif imported is None or str(path) not in broken:
+            findings.append(Finding(place, "proto-error", found["text"].removesuffix(".")))
+    return findings
+
+
+def _add_note(findings: list[Finding], text: str) -> None:
+    """Adds a line that belongs to the error before it to that error's hint."""
+    if findings:
+        last = findings[-1]
+        hint = f"{last.hint} {text}" if last.hint else text
+        findings[-1] = Finding(last.place, last.id, last.message, hint)
+
+
+def _missing_import(place: Place, import_path: str, sources: Sources) -> Finding:
+    searched = ", ".join(shown(folder) for folder in sources.include)
+    return Finding(
+        place,
+        "import-not-found",
+        f'import "{import_path}" is not found',
+        f"name the folder it is relative to with -I{f' (searched: {searched})' if searched else ''}",
+    )
+
+
+def _on_disk(reported: str, sources: Sources) -> Path:
+    """The file protoc means: it reports the file's path where it opened one, else the import path."""
+    path = Path(reported)
+    return path if path.is_absolute() else sources.find(reported) or path

@@ -1,0 +1,177 @@
+"""Reads .proto files into a Contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from google.api import annotations_pb2
+from google.protobuf.descriptor_pb2 import (
+    Edition,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    MethodOptions,
+    ServiceDescriptorProto,
+)
+
+from generator.contract.compile import compile_protos
+from generator.contract.http_rule import bind
+from generator.contract.model import Contract, File, HttpRule, Kind, Message, Rpc, Service
+from generator.contract.source_info import HTTP_OPTION, SourceInfo
+from generator.contract.sources import Sources, is_import_path, python_module, shown, sources
+from generator.contract.types import Types, read_types
+from generator.errors import Finding, InputError, Place
+
+_SERVICE = 6  # FileDescriptorProto.service
+_METHOD = 2  # ServiceDescriptorProto.method
+_OPTIONS = 4  # MethodDescriptorProto.options
+
+_KINDS = {
+    (False, False): Kind.UNARY,
+    (True, False): Kind.CLIENT_STREAM,
+    (False, True): Kind.SERVER_STREAM,
+    (True, True): Kind.BIDI,
+}
+
+
+def load(roots: Sequence[str], include: Sequence[Path]) -> Contract:
+    """The contract of the .proto files `roots` (import paths), looked for among the provided files, then in `include`.
+
+    Raises InputError with everything protoc found wrong; when it found nothing, with all that is wrong with the
+    `google.api.http` annotations and the files' names. Routes that collide are no error here: see `collisions`.
+    """
+    roots = tuple(dict.fromkeys(roots))
+    within = sources(include)
+    missing = [
+        Finding(Place(root), "contract-not-found", "there is no such .proto file", "name its folder with -I")
+        for root in roots
+        if within.find(root) is None
+    ]
+    if missing or not roots:
+        raise InputError(missing or [Finding(Place("."), "contract-not-found", "no .proto file is named")])
+    descriptor_set = compile_protos(roots, within)
+    infos = {file.name: SourceInfo(file, _shown(file.name, within)) for file in descriptor_set.file}
+    if findings := list(_unusable_names(descriptor_set, infos)):
+        raise InputError(findings)
+    types = read_types(descriptor_set, infos)
+    declared = {file.name: file for file in descriptor_set.file}
+    services: list[Service] = []
+    for root in roots:
+        reader = _ServiceReader(declared[root], infos[root], types.messages, findings)
+        services.extend(reader.read())
+    if findings:
+        raise InputError(findings)
+    return _contract(descriptor_set, roots, infos, types, services)
+
+
+def _contract(
+    descriptor_set: FileDescriptorSet,
+    roots: Sequence[str],
+    infos: Mapping[str, SourceInfo],
+    types: Types,
+    services: Sequence[Service],
+) -> Contract:
+    files = {file.name: _file(file, file.name in roots, infos[file.name]) for file in descriptor_set.file}
+    for file in descriptor_set.file:
+        file.ClearField("source_code_info")
+    return Contract(files, tuple(services), types.messages, types.enums, descriptor_set)
+
+
+def _shown(import_path: str, within: Sources) -> str:
+    path = within.find(import_path)
+    return shown(path) if path else import_path
+
+
+def _file(file: FileDescriptorProto, root: bool, info: SourceInfo) -> File:
+    module = python_module(file.name)
+    syntax = file.syntax or "proto2"
+    if syntax == "editions":
+        syntax = Edition.Name(file.edition).removeprefix("EDITION_")
+    return File(
+        path=file.name,
+        package=file.package,
+        syntax=syntax,
+        dependencies=tuple(file.dependency),
+        public_dependencies=tuple(file.dependency[index] for index in file.public_dependency),
+        root=root,
+        provided=bool(module),
+        python_module=module,
+        comment=info.file_comment(),
+    )
+
+
+def _unusable_names(descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo]) -> Iterator[Finding]:
+    """Files whose names could not become Python modules, or would become the same one."""
+    owners: dict[str, str] = {}
+    for file in descriptor_set.file:
+        place = infos[file.name].place()
+        if not file.name.endswith(".proto") or not is_import_path(file.name):
+            hint = "use letters, digits, _, - and ., with / between folders, and end in .proto"
+            yield Finding(place, "contract-file-name", f'"{file.name}" cannot become a Python module', hint)
+            continue
+        module = file.name.removesuffix(".proto").replace("-", "_").replace(".", "/")
+        first = owners.setdefault(module.lower(), file.name)
+        if first != file.name:
+            message = f'"{file.name}" and "{first}" become the same Python module'
+            yield Finding(place, "contract-file-name", message, "rename one of them")
+
+
+class _ServiceReader:
+    """Reads the services of one file; what is wrong with their annotations is added to `findings`."""
+
+    __slots__ = ("_file", "_findings", "_info", "_messages")
+
+    def __init__(
+        self, file: FileDescriptorProto, info: SourceInfo, messages: Mapping[str, Message], findings: list[Finding]
+    ) -> None:
+        self._file = file
+        self._info = info
+        self._messages = messages
+        self._findings = findings
+
+    def read(self) -> Iterator[Service]:
+        """The file's services, in declaration order."""
+        for index, service in enumerate(self._file.service):
+            path = (_SERVICE, index)
+            full_name = f"{self._file.package}.{service.name}".lstrip(".")
+            yield Service(
+                name=service.name,
+                full_name=full_name,
+                file=self._file.name,
+                rpcs=tuple(self._rpcs(service, full_name, path)),
+                deprecated=service.options.deprecated,
+                comment=self._info.comment(path),
+                place=self._info.place(path),
+            )
+
+    def _rpcs(self, service: ServiceDescriptorProto, full_name: str, path: tuple[int, ...]) -> Iterator[Rpc]:
+        for index, method in enumerate(service.method):
+            yield self._rpc(method, full_name, (*path, _METHOD, index))
+
+    def _rpc(self, method: MethodDescriptorProto, service: str, path: tuple[int, ...]) -> Rpc:
+        request, response = method.input_type.lstrip("."), method.output_type.lstrip(".")
+        extensions = method.options.Extensions
+        rules: tuple[HttpRule, ...] = ()
+        if method.options.HasExtension(annotations_pb2.http):
+            rules, findings = bind(
+                extensions[annotations_pb2.http],
+                self._messages[request],
+                self._messages[response],
+                self._messages,
+                self._info.place((*path, _OPTIONS, HTTP_OPTION), path),
+            )
+            self._findings.extend(findings)
+        return Rpc(
+            name=method.name,
+            full_name=f"{service}.{method.name}",
+            path=f"/{service}/{method.name}",
+            kind=_KINDS[method.client_streaming, method.server_streaming],
+            request=request,
+            response=response,
+            rules=rules,
+            idempotency=MethodOptions.IdempotencyLevel.Name(method.options.idempotency_level),
+            deprecated=method.options.deprecated,
+            comment=self._info.comment(path),
+            place=self._info.place(path),
+        )
