@@ -51,7 +51,8 @@ class Emit:
 
     `template` and `layer` say which template of which layer it came from, for the lock and `templates list`.
     `stubs` belong to appended files: all the methods such a file must have; `content` is the file where none
-    exists yet.
+    exists yet. `raw_hash` is the SHA-256 of the content before it was formatted: what is unchanged by it needs
+    no formatting.
     """
 
     path: str
@@ -59,4 +60,5 @@ class Emit:
     content: bytes
     template: str
     layer: str = "built-in"
+    raw_hash: str = ""
     stubs: tuple[Stub, ...] = ()

@@ -20,7 +20,7 @@ class DeadlinePolicy:
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
-    deadline: DeadlinePolicy
+    deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
 
 
@@ -77,6 +77,7 @@ class ObservabilityPolicy:
     buckets: tuple[float, ...]  # of the duration histograms, seconds
     trace_sampler: str  # an OpenTelemetry sampler name
     trace_ratio: float
+    log_format: str  # "json" or "text"
     redact: frozenset[str]  # field names that never appear in a log line
     propagate: tuple[str, ...]  # metadata names taken in from REST and passed on to dependencies
 

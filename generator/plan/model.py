@@ -1,0 +1,76 @@
+"""The plan: what will be served and how, with every value's origin; complete without reading a template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.contract.model import Contract, HttpRule, Rpc, Service
+from generator.errors import Finding, Place
+from generator.spec.model import Spec
+from generator.spec.policy import Policy
+from generator.spec.resolve import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPlan:
+    """One RPC with its resolved policy.
+
+    `settings` holds every value of the policy with the level and the line that set it; `chain` the stages that
+    are on, outermost first.
+    """
+
+    rpc: Rpc
+    policy: Policy
+    settings: tuple[Setting, ...]
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    service: Service
+    methods: tuple[MethodPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoutePlan:
+    """One REST route that is served, and the RPC it reaches."""
+
+    rule: HttpRule
+    rpc: Rpc
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRowPlan:
+    """One row of the error table with everything filled in."""
+
+    reason: str  # of a row for a bare code, the code's name
+    by_code: bool
+    code: str  # gRPC code name
+    http: int
+    business_code: str
+    retryable: bool
+    retry_after: float | None  # seconds
+    messages: Mapping[str, str]  # by language tag, the default language first
+    placeholders: tuple[str, ...]  # in order of first appearance in the default language
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Contract and spec, resolved. Services, methods and routes are in contract order, rows in spec order."""
+
+    name: str
+    package: str
+    contract: Contract
+    spec: Spec
+    services: tuple[ServicePlan, ...]
+    routes: tuple[RoutePlan, ...]
+    domain: str
+    errors: tuple[ErrorRowPlan, ...]
+    warnings: tuple[Finding, ...]
+
+    @property
+    def methods(self) -> tuple[MethodPlan, ...]:
+        """Every method of every service."""
+        return tuple(method for service in self.services for method in service.methods)

@@ -1,0 +1,123 @@
+"""The resolved policies as Python: what `gen/policies.py` holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.plan.model import MethodPlan, Plan
+from generator.render.python import Construct, literal
+from generator.spec.server import Keepalive
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesView:
+    """The snapshot's parts as expressions; `names` are the classes of runtime.snapshot that they use."""
+
+    names: tuple[str, ...]
+    methods: Mapping[str, Construct]
+    sections: Mapping[str, object]
+    hash: str
+
+
+def view(plan: Plan) -> PoliciesView:
+    """The snapshot of a plan; its hash is over the values alone."""
+    methods = {method.rpc.path: _method(method) for method in plan.methods}
+    sections = _sections(plan)
+    names: set[str] = {"Snapshot"}
+    for value in (*methods.values(), *sections.values()):
+        names |= _names(value)
+    content = literal({"methods": methods, "sections": sections})
+    return PoliciesView(tuple(sorted(names)), methods, sections, hashlib.sha256(content.encode()).hexdigest()[:16])
+
+
+def _method(plan: MethodPlan) -> Construct:
+    deadline = plan.policy.deadline
+    return Construct(
+        "MethodPolicy",
+        {
+            "deadline": (
+                Construct(
+                    "DeadlinePolicy",
+                    {
+                        "default": deadline.default,
+                        "max": deadline.max,
+                        "min_remaining": deadline.min_remaining,
+                        "reserve": deadline.reserve,
+                    },
+                )
+                if deadline
+                else None
+            ),
+            "criticality": plan.policy.criticality,
+        },
+    )
+
+
+def _sections(plan: Plan) -> dict[str, object]:
+    body = plan.spec.document.spec
+    grpc, rest, admin = body.server.grpc, body.server.rest, body.server.admin
+    seen = body.observability
+    return {
+        "grpc": Construct(
+            "GrpcPolicy",
+            {
+                "port": grpc.port,
+                "max_concurrent_streams": grpc.max_concurrent_streams,
+                "max_message_bytes": grpc.max_message_bytes,
+                "max_metadata_bytes": grpc.max_metadata_bytes,
+                "max_connection_age": grpc.max_connection_age,
+                "max_connection_age_grace": grpc.max_connection_age_grace,
+                "keepalive": _keepalive(grpc.keepalive),
+                "reflection": grpc.reflection,
+            },
+        ),
+        "rest": Construct(
+            "RestPolicy",
+            {
+                "port": rest.port,
+                "max_body_bytes": rest.max_body_bytes,
+                "emit_defaults": rest.emit_defaults,
+                "unknown_fields": rest.unknown_fields,
+                "errors": body.errors.rest,
+            },
+        ),
+        "admin": Construct("AdminPolicy", {"port": admin.port, "bind": admin.bind}),
+        "workers": body.server.workers,
+        "lifecycle": Construct(
+            "LifecyclePolicy", {name: value for name, value in body.lifecycle}
+        ),  # noqa: C416 - pairs
+        "observability": Construct(
+            "ObservabilityPolicy",
+            {
+                "metrics": seen.metrics.exporter != "none",
+                "buckets": seen.metrics.buckets,
+                "trace_sampler": seen.traces.sampler,
+                "trace_ratio": seen.traces.ratio,
+                "log_format": seen.logs.format,
+                "redact": frozenset(seen.logs.redact),
+                "propagate": seen.propagate.metadata,
+            },
+        ),
+        "unmapped": Construct(
+            "UnmappedPolicy", {"code": body.errors.unmapped.grpc, "redact": body.errors.unmapped.redact}
+        ),
+    }
+
+
+def _keepalive(keepalive: Keepalive) -> Construct:
+    return Construct(
+        "Keepalive",
+        {
+            "time": keepalive.time,
+            "timeout": keepalive.timeout,
+            "min_ping_interval": keepalive.min_ping_interval,
+        },
+    )
+
+
+def _names(value: object) -> set[str]:
+    if not isinstance(value, Construct):
+        return set()
+    return {value.name}.union(*(_names(item) for item in value.fields.values()))

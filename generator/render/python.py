@@ -1,0 +1,65 @@
+"""Untrusted text and plain values as Python source: literals, docstrings, comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.errors import printable
+
+_LINE_ENDS = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True)
+class Construct:
+    """A call of `name` by keyword, for a literal: `DeadlinePolicy(default=2.0, max=10.0)`."""
+
+    name: str
+    fields: Mapping[str, object]
+
+
+def literal(value: object) -> str:
+    """`value` as a Python expression.
+
+    Raises TypeError for a type that has no such form.
+    """
+    if value is None or isinstance(value, (bool, int, float, str, bytes)):
+        return repr(value)
+    if isinstance(value, Construct):
+        return f"{value.name}({', '.join(f'{name}={literal(item)}' for name, item in value.fields.items())})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, frozenset):
+        return "frozenset({" + ", ".join(sorted(map(literal, value))) + "})" if value else "frozenset()"
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{literal(item)}, " for item in value) + ")"
+    raise TypeError(f"no literal for {type(value).__name__}")
+
+
+def docstring(text: str, indent: int = 0) -> str:
+    """A docstring literal of `text`, continued at `indent` spaces; whatever the text holds, it stays text.
+
+    Control and bidirectional characters are shown as escapes, so that a reader sees what is there.
+    """
+    lines = [_shown(line) for line in _LINE_ENDS.split(text.strip())]
+    if not any(lines):
+        lines = ["(undocumented)"]
+    margin = " " * indent
+    if len(lines) == 1:
+        return f'"""{_guard_end(lines[0])}"""'
+    body = "\n".join([lines[0], *(f"{margin}{line}".rstrip() for line in lines[1:])])
+    return f'"""{body}\n{margin}"""'
+
+
+def comment(text: str) -> str:
+    """`text` as one line for a `#` comment or a Markdown cell: no line break, no control character."""
+    return printable(" ".join(_LINE_ENDS.split(text.strip())))
+
+
+def _shown(line: str) -> str:
+    return printable(line.expandtabs(4).rstrip()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+
+
+def _guard_end(line: str) -> str:
+    return f'{line[:-1]}\\"' if line.endswith('"') and not line.endswith('\\"') else line

@@ -1,0 +1,139 @@
+"""Plan to files in memory: templates filled, protoc's output moved, the runtime copied, Python formatted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from generator import resources
+from generator.plan.model import Plan
+from generator.render import contract_tests, errors, formatting, policies, protobuf, routes, services
+from generator.render.emit import Emit, Owner
+from generator.render.environment import environment
+from generator.render.python import comment
+from generator.spec.codes import canonical_codes
+
+_SHAPES = {
+    "google": '`{"error": {"code", "message", "status", "details"}}` (AIP-193)',
+    "problem": "`application/problem+json` (RFC 9457)",
+    "status": "a bare `google.rpc.Status`",
+}
+
+
+def render(plan: Plan, formatted: Mapping[str, bytes] | None = None) -> tuple[Emit, ...]:
+    """Every file of the plan's project that is not copier's, sorted by path.
+
+    `formatted` maps raw hashes to content that an earlier run formatted, so that what did not change is not
+    formatted again.
+    """
+    known = formatted or {}
+    emits = [*_templates(plan), *protobuf.render(plan.contract, plan.package), *_runtime(plan.package)]
+    emits.append(_descriptor_set(plan))
+    return tuple(sorted((_finish(emit, known) for emit in emits), key=lambda emit: emit.path))
+
+
+def _templates(plan: Plan) -> Iterator[Emit]:
+    """The templates' files; this reads like the emitted tree."""
+    package = plan.package
+    gen = f"src/{package}/gen"
+    views = services.views(plan)
+    rows = errors.views(plan)
+    policy = policies.view(plan)
+    project = {"name": plan.name, "package": package}
+    proto_header = _header("the contract")
+    spec_header = _header("the resilience spec")
+
+    yield _file(f"{gen}/__init__.py", Owner.MANAGED)
+    yield _file(f"{gen}/services/__init__.py", Owner.MANAGED, header=proto_header, services=views)
+    for service in views:
+        header = _header(comment(service.proto))
+        yield _file(f"{gen}/services/{service.module}.py", Owner.MANAGED, header=header, service=service)
+    route_views = routes.views(plan, views)
+    modules = sorted({route.method.partition(".")[0] for route in route_views})
+    yield _file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, routes=route_views, modules=modules)
+    exported = sorted(name for row in rows for name in (row.class_name, row.predicate))
+    yield _file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, rows=rows, domain=plan.domain, exported=exported)
+    yield _file(
+        f"{gen}/policies.py",
+        Owner.MANAGED,
+        header=spec_header,
+        names=policy.names,
+        methods=policy.methods,
+        sections=policy.sections,
+        hash=policy.hash,
+    )
+    yield _file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header, **project)
+    yield _file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=spec_header)
+    yield _error_page(plan, rows)
+    yield _file(f"src/{package}/app.py", Owner.SEEDED, services=views)
+    for service in views:
+        handler = _file(f"src/{package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
+        yield replace(handler, stubs=service.stubs)
+    for template, path, owner, context in contract_tests.files(plan, views, rows):
+        yield _file(path, owner, template=template, **context)
+
+
+def _error_page(plan: Plan, rows: tuple[errors.ErrorView, ...]) -> Emit:
+    body = plan.spec.document.spec.errors
+    return _file(
+        "docs/errors.md",
+        Owner.MANAGED,
+        name=plan.name,
+        domain=plan.domain,
+        rows=rows,
+        shape=_SHAPES[body.rest],
+        unmapped=body.unmapped.grpc,
+        redacted=body.unmapped.redact,
+        canonical=tuple(canonical_codes().values()),
+    )
+
+
+def _runtime(package: str) -> Iterator[Emit]:
+    """The runtime, to the letter."""
+    folder = resources.root() / "templates" / "python" / "runtime"
+    for source in sorted(folder.rglob("*")):
+        relative = source.relative_to(folder).as_posix()
+        if source.is_file() and "__pycache__" not in relative:
+            template = f"runtime/{relative}"
+            yield Emit(f"src/{package}/runtime/{relative}", Owner.MANAGED, source.read_bytes(), template)
+
+
+def _descriptor_set(plan: Plan) -> Emit:
+    content = plan.contract.descriptor_set.SerializeToString(deterministic=True)
+    return Emit(".holdfast/contract.binpb", Owner.MANAGED, content, "contract.binpb")
+
+
+def _file(path: str, owner: Owner, *, template: str = "", **context: object) -> Emit:
+    """One template rendered; its path is the emitted one, with placeholders, below the owner's folder."""
+    name = f"{owner.value}/{template or _template_of(path, context)}.j2"
+    text = environment().get_template(name).render(**context)
+    return Emit(path, owner, text.encode(), name)
+
+
+def _template_of(path: str, context: Mapping[str, object]) -> str:
+    """The template's path: the emitted one with `{package}` and `{service}` in their places."""
+    folders = path.split("/")
+    if folders[0] == "src":
+        folders[1] = "{package}"
+    service = context.get("service")
+    if isinstance(service, services.ServiceView):
+        folders[-1] = folders[-1].replace(service.module, "{service}")
+    return "/".join(folders)
+
+
+def _finish(emit: Emit, known: Mapping[str, bytes]) -> Emit:
+    """The emit as it is written: hashed raw, and formatted where its kind has a formatter."""
+    raw = hashlib.sha256(emit.content).hexdigest()
+    formatter = formatting.BY_SUFFIX.get(Path(emit.path).suffix)
+    if formatter is None or not emit.template.endswith(".j2"):
+        return replace(emit, raw_hash=raw)
+    content = known.get(raw)
+    if content is None:
+        content = formatter(emit.content.decode()).encode()
+    return replace(emit, content=content, raw_hash=raw)
+
+
+def _header(source: str) -> str:
+    return f"# Generated by holdfast from {source}. Do not edit: the next `holdfast generate` overwrites it."
