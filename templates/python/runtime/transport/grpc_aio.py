@@ -1,0 +1,274 @@
+"""gRPC on grpc.aio: one generic handler over the method table, with the pipeline fused in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError, EncodeError, Message
+from grpc import StatusCode, aio
+
+from ..call import Call, Header
+from ..definition import Definition, ErrorTable, Kind, Method
+from ..errors import ServiceError
+from ..metadata import Metadata
+from ..pipeline import Endpoint
+from ..snapshot import GrpcPolicy
+from ..status import answer_of, fit
+from .grpc_services import Context, Health, RpcHandler, health_handlers, reflection_handlers
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+Serve: TypeAlias = Callable[[Any, Context], Awaitable[bytes | None]]
+
+_LOG = logging.getLogger(__name__)
+_ANSWER_BUDGET = 8192 - 512  # bytes of trailers: what a gRPC client takes by default, less the transport's own
+_NO_DEADLINE = 366 * 86400.0  # seconds; a longer time-out is a client's way to say "none"
+
+
+class GrpcTransport:
+    """A grpc.aio server for the definition's methods, health and reflection."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        host: str,
+        port: int,
+        health: Health,
+        spawn: Spawn,
+        reuse_port: bool,
+    ) -> None:
+        self._definition = definition
+        self._endpoints = endpoints
+        self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._health = health
+        self._spawn = spawn
+        self._reuse_port = reuse_port
+        self._server: aio.Server | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._side_streams: set[asyncio.Task[Any]] = set()  # health watches and reflection, no calls of the service
+
+    async def start(self) -> int:
+        """Bind and listen; returns the port. Raises OSError where the address cannot be had."""
+        policy = self._definition.policies.grpc
+        self._server = aio.server(options=server_options(policy, reuse_port=self._reuse_port))
+        names = [service.SERVICE for service in self._definition.services]
+        handlers = health_handlers(self._health, names, self._side_streams)
+        if policy.reflection:
+            handlers |= reflection_handlers(names, self._side_streams)
+        for method in self._definition.methods:
+            endpoint = self._endpoints[method.path]
+            handlers[method.path] = _rpc_handler(method, endpoint, self._spawn, self._definition.errors)
+        methods: Any = _Methods(handlers)
+        self._server.add_generic_rpc_handlers((methods,))
+        try:
+            port = self._server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {self._address}: {error}") from error
+        await self._server.start()
+        return port
+
+    async def stop_accepting(self) -> None:
+        """Close the listener and send GOAWAY; calls in flight go on, watches and reflection end."""
+        if self._server is None or self._stopping is not None:
+            return
+        for stream in self._side_streams:
+            stream.cancel()
+        # Without its grace, `stop` would cancel the calls; a later `stop` with a shorter one takes over.
+        self._stopping = asyncio.ensure_future(self._server.stop(_NO_DEADLINE))
+        await asyncio.sleep(0)
+
+    async def stop(self, grace: float) -> None:
+        """Wait up to `grace` seconds for the calls in flight, end the rest, and release everything."""
+        if self._server is None:
+            return
+        await self.stop_accepting()
+        await self._server.stop(grace)
+        if self._stopping is not None:
+            await self._stopping
+
+
+def server_options(policy: GrpcPolicy, *, reuse_port: bool) -> list[tuple[str, int]]:
+    """The policy as gRPC core's channel arguments."""
+    options: dict[str, float | None] = {
+        "grpc.so_reuseport": int(reuse_port),
+        "grpc.max_receive_message_length": policy.max_message_bytes,
+        "grpc.max_metadata_size": policy.max_metadata_bytes,
+        "grpc.absolute_max_metadata_size": policy.max_metadata_bytes,  # core refuses at random between the two
+        "grpc.max_concurrent_streams": policy.max_concurrent_streams,
+        "grpc.max_connection_age_ms": _ms(policy.max_connection_age),
+        "grpc.max_connection_age_grace_ms": _ms(policy.max_connection_age_grace),
+    }
+    if policy.keepalive is not None:
+        options["grpc.keepalive_time_ms"] = _ms(policy.keepalive.time)
+        options["grpc.keepalive_timeout_ms"] = _ms(policy.keepalive.timeout)
+        options["grpc.http2.min_ping_interval_without_data_ms"] = _ms(policy.keepalive.min_ping_interval)
+        options["grpc.keepalive_permit_without_calls"] = 1
+    return [(name, int(value)) for name, value in options.items() if value is not None]
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else min(seconds * 1000, 2**31 - 1)
+
+
+class _Methods:
+    """The method table, looked up by path: a grpc.GenericRpcHandler by shape, which is all that grpc.aio asks."""
+
+    def __init__(self, handlers: Mapping[str, RpcHandler]) -> None:
+        self._handlers = handlers
+
+    def service(self, handler_call_details: Any) -> RpcHandler | None:
+        return self._handlers.get(handler_call_details.method)
+
+
+class _UnaryWire:
+    """The wire of a call with one request message, which has arrived already."""
+
+    __slots__ = ("_context", "_message_type", "_raw", "headers_sent")
+
+    def __init__(self, context: Context, message_type: type[Message], raw: bytes) -> None:
+        self._context = context
+        self._message_type = message_type
+        self._raw: bytes | None = raw
+        self.headers_sent = False
+
+    async def receive(self) -> Message | None:
+        raw, self._raw = self._raw, None
+        return None if raw is None else _decoded(self._message_type, raw)
+
+    async def send_headers(self, headers: Sequence[Header]) -> None:
+        self.headers_sent = True
+        await self._context.send_initial_metadata(tuple(headers))
+
+    async def send(self, message: Message) -> None:
+        await _write(self._context, _encoded(message))
+
+
+class _StreamWire:
+    """The wire of a call whose request messages arrive one by one."""
+
+    __slots__ = ("_context", "_message_type", "headers_sent")
+
+    def __init__(self, context: Context, message_type: type[Message]) -> None:
+        self._context = context
+        self._message_type = message_type
+        self.headers_sent = False
+
+    async def receive(self) -> Message | None:
+        try:
+            raw = await self._context.read()
+        except aio.BaseError as error:
+            raise _caller_gone() from error
+        return _decoded(self._message_type, raw) if isinstance(raw, bytes) else None  # aio.EOF
+
+    async def send_headers(self, headers: Sequence[Header]) -> None:
+        self.headers_sent = True
+        await self._context.send_initial_metadata(tuple(headers))
+
+    async def send(self, message: Message) -> None:
+        await _write(self._context, _encoded(message))
+
+
+def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable) -> RpcHandler:
+    """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
+
+    def begin(wire: _UnaryWire | _StreamWire, context: Context) -> Call:
+        return Call(
+            method,
+            "grpc",
+            wire,
+            Metadata(context.invocation_metadata() or ()),
+            peer=context.peer(),
+            client_timeout=_client_timeout(context),
+            spawn=spawn,
+        )
+
+    async def serve_unary(request: bytes, context: Context) -> bytes | None:
+        wire = _UnaryWire(context, method.request, request)
+        call = begin(wire, context)
+        await endpoint(call)
+        return await _finish(call, wire, context, table)
+
+    async def serve_stream(_: object, context: Context) -> bytes | None:
+        wire = _StreamWire(context, method.request)
+        call = begin(wire, context)
+        await endpoint(call)
+        return await _finish(call, wire, context, table)
+
+    if method.kind is Kind.UNARY:
+        return grpc.unary_unary_rpc_method_handler(serve_unary)
+    if method.kind is Kind.SERVER_STREAM:
+        return grpc.unary_stream_rpc_method_handler(serve_unary)
+    if method.kind is Kind.CLIENT_STREAM:
+        return grpc.stream_unary_rpc_method_handler(serve_stream)
+    return grpc.stream_stream_rpc_method_handler(serve_stream)
+
+
+async def _finish(call: Call, wire: _UnaryWire | _StreamWire, context: Context, table: ErrorTable) -> bytes | None:
+    """Write the call's end; returns the response message of a unary response that went well."""
+    error = call.error
+    raw: bytes | None = None
+    if error is None and not call.method.kind.streams_responses:
+        try:
+            raw = _encoded(call.response)
+        except ServiceError as fault:
+            error = fault
+    if call.headers and not wire.headers_sent:
+        await wire.send_headers(call.headers)
+    if error is not None:
+        _set_error(error, call, context, table)
+    elif call.trailers:
+        context.set_trailing_metadata(tuple(call.trailers))
+    return raw
+
+
+def _set_error(error: ServiceError, call: Call, context: Context, table: ErrorTable) -> None:
+    answer = answer_of(error, call.metadata, table)
+    trailers = list(call.trailers)
+    if answer.pushback_ms is not None:
+        trailers.append(("grpc-retry-pushback-ms", str(answer.pushback_ms)))
+    taken = sum(len(name) + len(value) * 4 // 3 + 34 for name, value in trailers)
+    status, payload = fit(answer.status, _ANSWER_BUDGET - taken)
+    trailers.append(("grpc-status-details-bin", payload))
+    context.set_trailing_metadata(tuple(trailers))
+    context.set_code(error.code)
+    context.set_details(status.message)
+
+
+def _client_timeout(context: Context) -> float | None:
+    remaining: float | None = context.time_remaining()
+    return None if remaining is None or remaining > _NO_DEADLINE else remaining
+
+
+def _decoded(message_type: type[Message], raw: bytes) -> Message:
+    try:
+        return message_type.FromString(raw)
+    except DecodeError as error:
+        # The code that gRPC's status code table has for a message that cannot be parsed.
+        raise ServiceError(StatusCode.INTERNAL, "the request message cannot be decoded") from error
+
+
+def _encoded(message: Message | None) -> bytes:
+    if message is None:
+        _LOG.error("a unary call ended without a response and without an error")
+        raise ServiceError(StatusCode.INTERNAL, "there is no response message")
+    try:
+        return message.SerializeToString()
+    except EncodeError as error:
+        _LOG.exception("a response %s cannot be encoded", message.DESCRIPTOR.full_name)
+        raise ServiceError(StatusCode.INTERNAL, "the response message cannot be encoded") from error
+
+
+async def _write(context: Context, raw: bytes) -> None:
+    try:
+        await context.write(raw)
+    except aio.BaseError as error:
+        raise _caller_gone() from error
+
+
+def _caller_gone() -> ServiceError:
+    return ServiceError(StatusCode.CANCELLED, "the caller has gone")
