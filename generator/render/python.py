@@ -42,13 +42,11 @@ def docstring(text: str, indent: int = 0) -> str:
 
     Control and bidirectional characters are shown as escapes, so that a reader sees what is there.
     """
-    lines = [_shown(line) for line in _LINE_ENDS.split(text.strip())]
-    if not any(lines):
-        lines = ["(undocumented)"]
+    lines = _LINE_ENDS.split(text.strip()) if text.strip() else ["(undocumented)"]
     margin = " " * indent
     if len(lines) == 1:
-        return f'"""{_guard_end(lines[0])}"""'
-    body = "\n".join([lines[0], *(f"{margin}{line}".rstrip() for line in lines[1:])])
+        return f'"""{_on_one_line(lines[0].strip())}"""'
+    body = "\n".join([_shown(lines[0]), *(f"{margin}{_shown(line)}".rstrip() for line in lines[1:])])
     return f'"""{body}\n{margin}"""'
 
 
@@ -61,5 +59,7 @@ def _shown(line: str) -> str:
     return printable(line.expandtabs(4).rstrip()).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
 
 
-def _guard_end(line: str) -> str:
-    return f'{line[:-1]}\\"' if line.endswith('"') and not line.endswith('\\"') else line
+def _on_one_line(line: str) -> str:
+    """The line between the quotes of its docstring: quotes at its end must not join them."""
+    body = line.rstrip('"')
+    return _shown(body) + '\\"' * (len(line) - len(body))

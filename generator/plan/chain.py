@@ -1,0 +1,48 @@
+"""Which stages of the server chain are on for a method, outermost first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from generator.spec.model import SpecBody
+from generator.spec.policy import ServerPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class StageRule:
+    """One stage: when it is on, which policy key sets it, and what it does, in a few words."""
+
+    name: str
+    on: Callable[[ServerPolicy, SpecBody], bool]
+    key: str  # of the policy block, "" for stages that no method's policy sets
+    what: str
+
+
+def _always(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return True
+
+
+def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return spec.observability.metrics.exporter != "none"
+
+
+def _deadline(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return bool(policy.deadline)
+
+
+STAGES: tuple[StageRule, ...] = (
+    StageRule("boundary", _always, "", "counts calls in flight, maps what nothing else mapped"),
+    StageRule("context", _always, "criticality", "request id, trace context, criticality, effective deadline"),
+    StageRule("span", _always, "", "an OpenTelemetry span, where a tracer is configured"),
+    StageRule("metrics", _metrics, "", "duration and outcome"),
+    StageRule("access_log", _always, "", "one line a call"),
+    StageRule("drain_gate", _always, "", "refuses new calls while draining"),
+    StageRule("deadline", _deadline, "deadline", "ends the handler when time is up"),
+    StageRule("error_mapper", _always, "", "turns what the handler raised into the declared error"),
+)
+
+
+def chain(policy: ServerPolicy, spec: SpecBody) -> tuple[str, ...]:
+    """The names of the stages that are on for a method of that policy."""
+    return tuple(stage.name for stage in STAGES if stage.on(policy, spec))

@@ -1,0 +1,48 @@
+"""The error table with everything filled in: codes, statuses, retry advice, placeholders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from generator.errors import Place
+from generator.plan.model import ErrorRowPlan
+from generator.spec.codes import canonical_codes
+from generator.spec.error_table import CodeRow, ErrorRow, Errors
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_RETRYABLE = frozenset({"UNAVAILABLE"})
+
+
+def placeholders(text: str) -> tuple[str, ...]:
+    """The names in braces, in order of first appearance; `{{` and `}}` are braces."""
+    return tuple(dict.fromkeys(found[1] for found in _PLACEHOLDER.finditer(text) if found[1]))
+
+
+def resolve_errors(errors: Errors, places: Mapping[tuple[str, ...], Place], default: Place) -> tuple[ErrorRowPlan, ...]:
+    """The rows of `table`, then those of `byCode`, in spec order; `places` is keyed by path below `errors`."""
+    rows = [
+        _row(reason, row.grpc, row, False, places.get(("table", reason), default))
+        for reason, row in errors.table.items()
+    ]
+    rows += [_row(code, code, row, True, places.get(("byCode", code), default)) for code, row in errors.by_code.items()]
+    return tuple(rows)
+
+
+def _row(reason: str, code: str, row: ErrorRow | CodeRow, by_code: bool, place: Place) -> ErrorRowPlan:
+    first = next(iter(row.message.values()), "")
+    retryable = row.retryable
+    if retryable is None:
+        retryable = row.retry_after is not None or code in _RETRYABLE
+    return ErrorRowPlan(
+        reason=reason,
+        by_code=by_code,
+        code=code,
+        http=row.http if row.http is not None else canonical_codes()[code].http,
+        business_code=row.code or "",
+        retryable=retryable,
+        retry_after=row.retry_after,
+        messages=dict(row.message),
+        placeholders=placeholders(first),
+        place=place,
+    )
