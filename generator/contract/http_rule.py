@@ -25,6 +25,9 @@ _LITERAL = re.compile(r"(?:[A-Za-z0-9._~!$&'()+,;=:@-]|%[0-9A-Fa-f]{2}|[^\x00-\x
 _WITHOUT_BODY = ("GET", "HEAD")
 
 
+_Problem = tuple[str, str, str]  # id, message, hint
+
+
 class TemplateError(ValueError):
     """A path template that does not follow the grammar; the text says why."""
 
@@ -42,12 +45,11 @@ class Collision:
     def finding(self) -> Finding:
         """What to tell the user, at the second binding's place."""
         rule = self.second_rule
-        again = f" again as {rule.template.text}" if rule.template.text != self.first_rule.template.text else ""
         return Finding(
             rule.place,
             "duplicate-route",
-            f"{self.second.full_name}: {self.first_rule.verb} {self.first_rule.template.text} is taken{again}",
-            f"{self.first.full_name} has it at {self.first_rule.place}",
+            f"{self.second.full_name}: {rule.verb} {rule.template.text} is a route of {self.first.full_name} already",
+            f"declared at {self.first_rule.place} as {self.first_rule.template.text}",
         )
 
 
@@ -88,7 +90,10 @@ def bind(
     bindings: list[HttpRule] = []
     findings: list[Finding] = []
     for additional, binding in [(False, rule), *((True, nested) for nested in rule.additional_bindings)]:
-        problems = [Finding(place, *problem) for problem in _problems(binding, request, response, messages)]
+        template, wrong = _template(binding)
+        if template is not None:
+            wrong = [*wrong, *_unresolved(binding, template, request, response, messages)]
+        problems = [Finding(place, *problem) for problem in wrong]
         if additional and binding.additional_bindings:
             problems.append(
                 Finding(
@@ -99,10 +104,9 @@ def bind(
                 )
             )
         findings.extend(problems)
-        if not problems:
-            template = parse_template(_path(binding))
-            verb = _verb(binding)
-            bindings.append(HttpRule(verb, template, binding.body, binding.response_body, additional, place))
+        if template is not None and not problems:
+            body, response_body = binding.body, binding.response_body
+            bindings.append(HttpRule(_verb(binding), template, body, response_body, additional, place))
     return tuple(bindings), tuple(findings)
 
 
@@ -214,25 +218,33 @@ def _path(rule: http_pb2.HttpRule) -> str:
     return rule.custom.path if pattern == "custom" else str(getattr(rule, pattern))
 
 
-def _problems(
-    rule: http_pb2.HttpRule, request: Message, response: Message, messages: Mapping[str, Message]
-) -> Iterator[tuple[str, str, str]]:
-    """What is wrong with one binding, as (id, message, hint)."""
-    verb, text = _verb(rule), _path(rule)
-    named = f"{verb} {text}".strip()
+def _template(rule: http_pb2.HttpRule) -> tuple[PathTemplate | None, list[_Problem]]:
+    """The binding's path template, or what is wrong with it."""
     if rule.WhichOneof("pattern") is None:
-        yield "http-no-path", "the http rule has no path", 'give it one of get, put, post, delete, patch, custom: "/…"'
-        return
-    if not _TOKEN.fullmatch(verb):
-        yield "http-method", f'{text}: "{verb}" is not an HTTP method', 'such as "HEAD", or "*" for any'
+        hint = 'give it one of get, put, post, delete, patch, custom: "/…"'
+        return None, [("http-no-path", "the http rule has no path", hint)]
+    text = _path(rule)
     try:
-        template = parse_template(text)
+        return parse_template(text), []
     except TemplateError as error:
-        yield "http-path-template", f'the path template "{text}" is not usable: {error}', ""
-    else:
-        for variable in template.variables:
-            if reason := _unfillable(variable, request, messages):
-                yield "http-path-variable", f"{named}: {{{'.'.join(variable.field_path)}}}: {reason}", ""
+        return None, [("http-path-template", f'the path template "{text}" is not usable: {error}', "")]
+
+
+def _unresolved(
+    rule: http_pb2.HttpRule,
+    template: PathTemplate,
+    request: Message,
+    response: Message,
+    messages: Mapping[str, Message],
+) -> Iterator[_Problem]:
+    """What a binding with a good template names that is not there, or that cannot be used so."""
+    verb = _verb(rule)
+    named = f"{verb} {template.text}"
+    if not _TOKEN.fullmatch(verb):
+        yield "http-method", f'{template.text}: "{verb}" is not an HTTP method', 'such as "HEAD", or "*" for any'
+    for variable in template.variables:
+        if reason := _unfillable(variable, request, messages):
+            yield "http-path-variable", f"{named}: {{{'.'.join(variable.field_path)}}}: {reason}", ""
     if rule.body and verb in _WITHOUT_BODY:
         yield "http-body", f"{named}: {verb} has no body", "remove body; what the path does not hold is in the query"
     elif rule.body not in ("", "*") and request.field(rule.body) is None:

@@ -52,7 +52,7 @@ def load(roots: Sequence[str], include: Sequence[Path]) -> Contract:
         raise InputError(missing or [Finding(Place("."), "contract-not-found", "no .proto file is named")])
     descriptor_set = compile_protos(roots, within)
     infos = {file.name: SourceInfo(file, _shown(file.name, within)) for file in descriptor_set.file}
-    if findings := list(_unusable_names(descriptor_set, infos)):
+    if findings := list(_unusable_files(descriptor_set, infos, within)):
         raise InputError(findings)
     types = read_types(descriptor_set, infos)
     declared = {file.name: file for file in descriptor_set.file}
@@ -101,8 +101,10 @@ def _file(file: FileDescriptorProto, root: bool, info: SourceInfo) -> File:
     )
 
 
-def _unusable_names(descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo]) -> Iterator[Finding]:
-    """Files whose names could not become Python modules, or would become the same one."""
+def _unusable_files(
+    descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo], within: Sources
+) -> Iterator[Finding]:
+    """Files whose names could not become Python modules of their own, and copies of what is installed already."""
     owners: dict[str, str] = {}
     for file in descriptor_set.file:
         place = infos[file.name].place()
@@ -115,6 +117,10 @@ def _unusable_names(descriptor_set: FileDescriptorSet, infos: Mapping[str, Sourc
         if first != file.name:
             message = f'"{file.name}" and "{first}" become the same Python module'
             yield Finding(place, "contract-file-name", message, "rename one of them")
+        for provided in within.provided:
+            if file.name.endswith(f"/{provided}") and file.package == provided.rpartition("/")[0].replace("/", "."):
+                message = f'"{file.name}" declares package {file.package} again, as an installed package does'
+                yield Finding(place, "contract-duplicate", message, f'import it as "{provided}"')
 
 
 class _ServiceReader:

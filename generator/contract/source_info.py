@@ -25,12 +25,13 @@ class SourceInfo:
         self._file = shown_as
         self._locations: dict[_Path, SourceCodeInfo.Location] = {}
         for location in file.source_code_info.location:
-            path = tuple(location.path)
+            size = len(location.path)
             # Declarations have paths of even length; the odd ones are their names, numbers and types.
-            if len(path) >= _METHOD_OPTION_LENGTH and path[0] == _SERVICE and path[4:6] == (_OPTIONS, HTTP_OPTION):
-                path = path[:_METHOD_OPTION_LENGTH]  # `option (google.api.http).get = …` has a longer one
-            elif len(path) % 2 and not (len(path) == 1 and path[0] in _FILE_LEVEL):
+            if size % 2 and 1 < size < _METHOD_OPTION_LENGTH:
                 continue
+            path = tuple(location.path)
+            if size > _METHOD_OPTION_LENGTH and path[0] == _SERVICE and path[4:6] == (_OPTIONS, HTTP_OPTION):
+                path = path[:_METHOD_OPTION_LENGTH]  # `option (google.api.http).get = …` has a longer one
             self._locations.setdefault(path, location)
 
     def place(self, *paths: _Path) -> Place:
@@ -45,9 +46,10 @@ class SourceInfo:
         location = self._locations.get(path)
         if location is None:
             return ""
-        text = location.leading_comments or location.trailing_comments
-        if not text:
+        comment: str | bytes = location.leading_comments or location.trailing_comments
+        if not comment:
             return ""
+        text = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment  # bytes when not UTF-8
         return "\n".join(line.removeprefix(" ").rstrip() for line in text.split("\n")).strip("\n")
 
     def file_comment(self) -> str:

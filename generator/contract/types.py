@@ -41,9 +41,10 @@ class Types:
 def read_types(descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo]) -> Types:
     """The messages and enums of `descriptor_set`; `infos` has its files' source info, by import path.
 
-    Raises InputError for a file that protoc accepts and the protobuf runtime does not.
+    Raises InputError for what protoc accepts and the protobuf runtime does not.
     """
     pool = DescriptorPool()  # a private one: two contracts in one process must not meet
+    findings: list[Finding] = []
     messages: dict[str, Message] = {}
     enums: dict[str, Enum] = {}
     for file in descriptor_set.file:
@@ -53,12 +54,14 @@ def read_types(descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo
         except TypeError as error:
             message = f"the protobuf runtime refuses this file: {error}"
             raise InputError([Finding(info.place(), "proto-error", message)]) from error
-        reader = _TypeReader(file.name, info, pool, messages, enums)
+        reader = _TypeReader(file.name, info, pool, messages, enums, findings)
         prefix = f"{file.package}." if file.package else ""
         for index, declared in enumerate(file.message_type):
             reader.message(declared, prefix, (_FILE_MESSAGE, index))
         for index, declared_enum in enumerate(file.enum_type):
             reader.enum(declared_enum, prefix, (_FILE_ENUM, index))
+    if findings:
+        raise InputError(findings)
     return Types(messages, enums)
 
 
@@ -69,16 +72,23 @@ class _TypeReader:
     enums, delimited encoding) from the pool, which resolves features.
     """
 
-    __slots__ = ("_enums", "_file", "_info", "_messages", "_pool")
+    __slots__ = ("_enums", "_file", "_findings", "_info", "_messages", "_pool")
 
     def __init__(
-        self, file: str, info: SourceInfo, pool: DescriptorPool, messages: dict[str, Message], enums: dict[str, Enum]
+        self,
+        file: str,
+        info: SourceInfo,
+        pool: DescriptorPool,
+        messages: dict[str, Message],
+        enums: dict[str, Enum],
+        findings: list[Finding],
     ) -> None:
         self._file = file
         self._info = info
         self._pool = pool
         self._messages = messages
         self._enums = enums
+        self._findings = findings
 
     def message(self, declared: DescriptorProto, prefix: str, path: tuple[int, ...]) -> None:
         """Reads a message and all it nests; `prefix` is its scope with a dot, `path` its source info path."""
@@ -145,7 +155,7 @@ class _TypeReader:
         options = declared.options if declared.HasField("options") else None
         return Field(
             name=declared.name,
-            json_name=declared.json_name,
+            json_name=self._json_name(declared, path),
             number=declared.number,
             type=_TYPE_NAMES[resolved.type],
             type_name=declared.type_name.removeprefix("."),
@@ -163,6 +173,14 @@ class _TypeReader:
             comment=self._info.comment(path),
             place=self._info.place(path),
         )
+
+    def _json_name(self, declared: FieldDescriptorProto, path: tuple[int, ...]) -> str:
+        json_name: str | bytes = declared.json_name
+        if isinstance(json_name, str):
+            return json_name
+        place = self._info.place(path)  # bytes: what a proto2 string field gives for what is not UTF-8
+        self._findings.append(Finding(place, "field-json-name", f"{declared.name}: its json_name is not UTF-8"))
+        return declared.name
 
 
 def _map_entry(field: FieldDescriptor) -> Descriptor | None:
