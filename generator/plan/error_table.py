@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from generator.errors import Place
 from generator.plan.model import ErrorRowPlan
 from generator.spec.codes import canonical_codes
-from generator.spec.error_table import CodeRow, ErrorRow, Errors
+from generator.spec.error_table import CodeRow, ErrorRow
+from generator.spec.load import Spec
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _RETRYABLE = frozenset({"UNAVAILABLE"})
@@ -19,13 +19,17 @@ def placeholders(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[1] for found in _PLACEHOLDER.finditer(text) if found[1]))
 
 
-def resolve_errors(errors: Errors, places: Mapping[tuple[str, ...], Place], default: Place) -> tuple[ErrorRowPlan, ...]:
-    """The rows of `table`, then those of `byCode`, in spec order; `places` is keyed by path below `errors`."""
+def resolve_errors(spec: Spec) -> tuple[ErrorRowPlan, ...]:
+    """The rows of `errors.table`, then those of `errors.byCode`, in spec order."""
+    errors = spec.body.errors
+    where = ("spec", "errors")
     rows = [
-        _row(reason, row.grpc, row, False, places.get(("table", reason), default))
+        _row(reason, row.grpc, row, False, spec.key_place(*where, "table", reason))
         for reason, row in errors.table.items()
     ]
-    rows += [_row(code, code, row, True, places.get(("byCode", code), default)) for code, row in errors.by_code.items()]
+    rows += [
+        _row(code, code, row, True, spec.key_place(*where, "byCode", code)) for code, row in errors.by_code.items()
+    ]
     return tuple(rows)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from generator.contract.model import Contract, HttpRule, Rpc, Service
 from generator.errors import Finding, Place
-from generator.spec.model import Spec
-from generator.spec.policy import Policy
+from generator.spec.load import Spec
+from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Setting
 
 
@@ -21,7 +21,7 @@ class MethodPlan:
     """
 
     rpc: Rpc
-    policy: Policy
+    policy: ServerPolicy
     settings: tuple[Setting, ...]
     chain: tuple[str, ...]
 

@@ -14,7 +14,7 @@ from generator.render import python
 def _cell(text: str) -> str:
     """Text for a Markdown table's cell: one line, no markup and no column of its own."""
     shown = python.comment(text)
-    for mark in "\\`*_{}[]<>|":
+    for mark in "\\`*_[]<>|":
         shown = shown.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
     return shown
 

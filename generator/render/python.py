@@ -33,7 +33,7 @@ def literal(value: object) -> str:
     if isinstance(value, frozenset):
         return "frozenset({" + ", ".join(sorted(map(literal, value))) + "})" if value else "frozenset()"
     if isinstance(value, tuple):
-        return "(" + "".join(f"{literal(item)}, " for item in value) + ")"
+        return "(" + ", ".join(map(literal, value)) + ("," if len(value) == 1 else "") + ")"
     raise TypeError(f"no literal for {type(value).__name__}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator import resources
 from generator.plan.model import Plan
-from generator.render import contract_tests, errors, formatting, policies, protobuf, routes, services
+from generator.render import contract_tests, errors, formatting, imports, policies, protobuf, routes, services
 from generator.render.emit import Emit, Owner
 from generator.render.environment import environment
 from generator.render.python import comment
@@ -53,7 +53,8 @@ def _templates(plan: Plan) -> Iterator[Emit]:
     route_views = routes.views(plan, views)
     modules = sorted({route.method.partition(".")[0] for route in route_views})
     yield _file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, routes=route_views, modules=modules)
-    exported = sorted(name for row in rows for name in (row.class_name, row.predicate))
+    named = [name for row in rows for name in (row.class_name, row.predicate)]
+    exported = sorted(["DOMAIN", "ERRORS", "ServiceError", "unimplemented", *named], key=imports.name_key)
     yield _file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, rows=rows, domain=plan.domain, exported=exported)
     yield _file(
         f"{gen}/policies.py",

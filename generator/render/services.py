@@ -6,9 +6,21 @@ from dataclasses import dataclass
 
 from generator.contract.model import Contract, Kind, Rpc
 from generator.plan.model import Plan, ServicePlan
-from generator.render import naming
+from generator.render import imports, naming
 from generator.render.emit import Import, Stub
 from generator.render.python import docstring
+
+_FUTURE = Import("__future__", "annotations")
+_ASYNC_ITERATOR = Import("collections.abc", "AsyncIterator")
+_SERVICE_IMPORTS = (
+    _FUTURE,
+    Import("...runtime.call", "Call"),
+    Import("...runtime.definition", "Kind"),
+    Import("...runtime.definition", "Method"),
+    Import("...runtime.definition", "ServiceBase"),
+    Import("...runtime.errors", "unimplemented"),
+    Import("..clients", "Clients"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +52,8 @@ class ServiceView:
     proto: str  # import path of the .proto
     module_docstring: str
     docstring: str
-    imports: tuple[str, ...]  # of gen/services/<module>.py
-    handler_imports: tuple[str, ...]  # of handlers/<module>.py
-    uses_streams: bool
+    imports: str  # the import block of gen/services/<module>.py
+    handler_imports: str  # the import block of handlers/<module>.py
     methods: tuple[MethodView, ...]
     stubs: tuple[Stub, ...]
 
@@ -116,6 +127,7 @@ def _view(
     )
     rpcs = [_method(rpc, types, methods[rpc.name], constants[rpc.name]) for rpc in proto.rpcs]
     stubs = tuple(_stub(handler, rpc, view, types) for rpc, view in zip(proto.rpcs, rpcs, strict=True))
+    streams = [_ASYNC_ITERATOR] if any(rpc.kind is not Kind.UNARY for rpc in proto.rpcs) else []
     return ServiceView(
         name=proto.name,
         full_name=proto.full_name,
@@ -126,9 +138,10 @@ def _view(
         proto=proto.file,
         module_docstring=docstring(f"{proto.full_name}: its methods, and the base class of its handler."),
         docstring=docstring(proto.comment or f"Serves {proto.full_name}.", 4),
-        imports=tuple(str(_below(found, "..pb")) for found in types.imports),
-        handler_imports=tuple(str(_below(found, "..gen.pb")) for found in types.imports),
-        uses_streams=any(rpc.kind is not Kind.UNARY for rpc in proto.rpcs),
+        imports=imports.block([*_SERVICE_IMPORTS, *streams, *(_below(found, "..pb") for found in types.imports)]),
+        handler_imports=imports.block(
+            [_FUTURE, Import(f"..gen.services.{module}", base), *(found for stub in stubs for found in stub.imports)]
+        ),
         methods=tuple(rpcs),
         stubs=stubs,
     )
@@ -162,17 +175,17 @@ def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames) -> Stub:
         f"    {docstring(rpc.comment or f'Serves {rpc.full_name}.', 4)}",
         f'    raise errors.unimplemented("{rpc.path}")',
     ]
-    imports = [_below(types.import_of(name), "..gen.pb") for name in (rpc.request, rpc.response)]
+    needed = [_below(types.import_of(name), "..gen.pb") for name in (rpc.request, rpc.response)]
     if view.streams_responses:
         lines.append(f"    yield {view.response}()  # makes this an async generator")
     if rpc.kind is not Kind.UNARY:
-        imports.append(Import("collections.abc", "AsyncIterator"))
-    imports += [Import("..gen", "errors"), Import("..runtime.call", "Call")]
+        needed.append(_ASYNC_ITERATOR)
+    needed += [Import("..gen", "errors"), Import("..runtime.call", "Call")]
     return Stub(
         class_name=handler,
         method=view.handler,
         source="\n".join(lines) + "\n",
-        imports=tuple(sorted(set(imports))),
+        imports=tuple(sorted(set(needed))),
         rpc=rpc.path,
         request=f"AsyncIterator[{view.request}]" if rpc.kind.streams_requests else view.request,
         response=f"AsyncIterator[{view.response}]" if view.streams_responses else view.response,

@@ -1,0 +1,139 @@
+"""What `holdfast explain` prints: the effective chain of every method, each value and where it comes from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from generator.contract.model import HttpRule
+from generator.errors import InputError, Place, printable
+from generator.plan.chain import STAGES
+from generator.plan.model import ErrorRowPlan, MethodPlan, Plan, ServicePlan
+from generator.spec.resolve import Setting
+from generator.spec.selectors import match, parse_selector
+
+
+def to_text(plan: Plan, selector: str = "") -> str:
+    """The plan as a tree for people; with a selector, only the methods it matches.
+
+    Raises InputError where the selector matches nothing.
+    """
+    lines: list[str] = []
+    for service, methods in _selected(plan, selector):
+        lines.append(printable(service.service.full_name))
+        for method in methods:
+            lines += [f"  {line}" for line in _method_lines(plan, method)]
+    if not selector:
+        lines += _error_lines(plan)
+    return "\n".join(lines) + "\n"
+
+
+def to_json(plan: Plan, selector: str = "") -> str:
+    """The same as `to_text`, for programs: one object, keys in a fixed order."""
+    document = {
+        "name": plan.name,
+        "package": plan.package,
+        "methods": [_method_json(plan, method) for _, methods in _selected(plan, selector) for method in methods],
+        "errors": {"domain": plan.domain, "rows": [_error_json(row) for row in plan.errors]},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _selected(plan: Plan, text: str) -> Iterator[tuple[ServicePlan, list[MethodPlan]]]:
+    services = [service.service for service in plan.services]
+    if not text:
+        wanted = {rpc.path for service in services for rpc in service.rpcs}
+    else:
+        selector = parse_selector(text.removeprefix("/"), Place("command line"))
+        wanted = {rpc.path for rpc in match(selector, services)}
+        if not wanted:
+            known = ", ".join(f"{service.name}/*" for service in services)
+            raise InputError.one(
+                Place("command line"),
+                "unknown-method",
+                f"no method of the contract matches '{text}'",
+                f"there are {known}",
+            )
+    for service in plan.services:
+        methods = [method for method in service.methods if method.rpc.path in wanted]
+        if methods or not text:
+            yield service, methods
+
+
+def _routes_of(plan: Plan, method: MethodPlan) -> list[HttpRule]:
+    return [route.rule for route in plan.routes if route.rpc.path == method.rpc.path]
+
+
+def _key_of(setting: Setting) -> str:
+    return setting.path.partition(".")[0]
+
+
+def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
+    yield f"{printable(method.rpc.name)}  {method.rpc.kind.value}  {printable(method.rpc.path)}"
+    for rule in _routes_of(plan, method):
+        body = f"  body: {rule.body}" if rule.body else ""
+        response = f"  response_body: {rule.response_body}" if rule.response_body else ""
+        yield f"  route  {printable(f'{rule.verb} {rule.template.text}{body}{response}')}"
+    for number, name in enumerate(method.chain, 1):
+        stage = next(rule for rule in STAGES if rule.name == name)
+        yield f"  {number:>2} {name:<13} {stage.what}"
+        for setting in method.settings:
+            if stage.key and _key_of(setting) == stage.key:
+                yield f"       {printable(setting.path):<22} {printable(_shown(setting.value)):<12} {_origin(setting)}"
+
+
+def _origin(setting: Setting) -> str:
+    return f"{printable(setting.level)} ({setting.place})" if setting.place.line else printable(setting.level)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _error_lines(plan: Plan) -> Iterator[str]:
+    yield f"errors of {printable(plan.domain)}"
+    for row in plan.errors:
+        retry = f"retry after {row.retry_after:g}s" if row.retry_after is not None else "retry" if row.retryable else ""
+        facts = "  ".join(part for part in (row.code, f"HTTP {row.http}", row.business_code, retry) if part)
+        yield f"  {row.reason:<24} {facts}  ({row.place})"
+
+
+def _method_json(plan: Plan, method: MethodPlan) -> dict[str, object]:
+    return {
+        "path": method.rpc.path,
+        "kind": method.rpc.kind.value,
+        "routes": [
+            {
+                "verb": rule.verb,
+                "template": rule.template.text,
+                "body": rule.body,
+                "responseBody": rule.response_body,
+                "at": str(rule.place),
+            }
+            for rule in _routes_of(plan, method)
+        ],
+        "chain": list(method.chain),
+        "settings": [
+            {
+                "path": setting.path,
+                "value": setting.value,
+                "level": setting.level,
+                "at": str(setting.place) if setting.place.line else None,
+            }
+            for setting in method.settings
+        ],
+    }
+
+
+def _error_json(row: ErrorRowPlan) -> dict[str, object]:
+    return {
+        "reason": row.reason,
+        "byCode": row.by_code,
+        "grpc": row.code,
+        "http": row.http,
+        "code": row.business_code,
+        "retryable": row.retryable,
+        "retryAfter": row.retry_after,
+        "message": dict(row.messages),
+        "at": str(row.place),
+    }
