@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from generator.contract.model import Contract, Rpc, Service
+from collections.abc import Sequence
+
+from generator.contract.model import Contract
 from generator.errors import Finding, InputError
 from generator.plan.chain import chain
 from generator.plan.error_table import resolve_errors
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import resolve_routes
+from generator.spec.layers import BUILT_IN, Layer, method_layers
 from generator.spec.load import Spec
-from generator.spec.resolve import resolve_method
+from generator.spec.policy import ServerPolicy
+from generator.spec.resolve import Resolved, resolve
 from generator.spec.selectors import check_selectors
 from generator.spec.support import check_support
 
@@ -22,14 +26,17 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     """
     body = spec.body
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
+    policies = _Policies()
     services: list[ServicePlan] = []
     for service in contract.services:
         methods = []
         for rpc in service.rpcs:
             try:
-                methods.append(_method(spec, service, rpc))
+                resolved = policies.resolve(method_layers(spec, service.full_name, rpc.name))
             except InputError as error:
                 findings += error.findings
+                continue
+            methods.append(MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, body)))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(contract.services, body.server.rest.duplicate_routes)
     findings += errors
@@ -49,6 +56,15 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     )
 
 
-def _method(spec: Spec, service: Service, rpc: Rpc) -> MethodPlan:
-    resolved = resolve_method(spec, service.full_name, rpc.name)
-    return MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, spec.body))
+class _Policies:
+    """Resolves layers once for all the methods that share them: most of a large contract's do."""
+
+    def __init__(self) -> None:
+        self._resolved: dict[tuple[tuple[str, int], ...], Resolved[ServerPolicy]] = {}
+
+    def resolve(self, layers: Sequence[Layer]) -> Resolved[ServerPolicy]:
+        """As `spec.resolve.resolve`. Blocks belong to one spec, which outlives this: their identity is a key."""
+        key = tuple((layer.level, id(layer.block)) for layer in layers if layer.level != BUILT_IN)
+        if key not in self._resolved:
+            self._resolved[key] = resolve(layers)
+        return self._resolved[key]

@@ -83,7 +83,7 @@ def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
 
 
 def _origin(setting: Setting) -> str:
-    return f"{printable(setting.level)} ({setting.place})" if setting.place.line else printable(setting.level)
+    return f"{printable(setting.level)} ({setting.place})" if setting.place else printable(setting.level)
 
 
 def _shown(value: object) -> str:
@@ -118,7 +118,7 @@ def _method_json(plan: Plan, method: MethodPlan) -> dict[str, object]:
                 "path": setting.path,
                 "value": setting.value,
                 "level": setting.level,
-                "at": str(setting.place) if setting.place.line else None,
+                "at": str(setting.place) if setting.place else None,
             }
             for setting in method.settings
         ],

@@ -85,9 +85,7 @@ def _sections(plan: Plan) -> dict[str, object]:
         ),
         "admin": Construct("AdminPolicy", {"port": admin.port, "bind": admin.bind}),
         "workers": body.server.workers,
-        "lifecycle": Construct(
-            "LifecyclePolicy", {name: value for name, value in body.lifecycle}
-        ),  # noqa: C416 - pairs
+        "lifecycle": Construct("LifecyclePolicy", dict(body.lifecycle)),
         "observability": Construct(
             "ObservabilityPolicy",
             {

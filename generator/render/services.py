@@ -101,7 +101,7 @@ def views(plan: Plan) -> tuple[ServiceView, ...]:
     """One view per service, in contract order."""
     modules = naming.pb_modules(plan.contract)
     taken: set[str] = set()
-    result = []
+    result: list[ServiceView] = []
     for service in plan.services:
         proto = service.service
         package = plan.contract.files[proto.file].package
