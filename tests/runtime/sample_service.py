@@ -171,6 +171,7 @@ POLICIES = Snapshot(
         buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
         trace_sampler="parentbased_traceidratio",
         trace_ratio=1.0,
+        log_format="json",
         redact=frozenset({"card_number"}),
         propagate=("x-request-id", "x-tenant"),
     ),
@@ -189,7 +190,6 @@ def definition(**policies: Any) -> Definition:
     """The sample's definition; keyword arguments replace parts of its policies (`lifecycle=…`, `unmapped=…`)."""
     return Definition(
         name="sample",
-        version="1.2.3",
         services=(SampleBase,),
         routes=ROUTES,
         errors=ERRORS,

@@ -1,0 +1,267 @@
+"""Logs as JSON lines on stderr: a writer that does not block the loop, and a formatter for the standard logging."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import select
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from google.protobuf.message import Message
+
+from .call import current_call
+
+REDACTED: Final = "[redacted]"
+_PIPE_BUF: Final = select.PIPE_BUF if hasattr(select, "PIPE_BUF") else 512
+_MAX_BACKLOG: Final = 1 << 20  # bytes kept while nobody reads stderr; what comes after is dropped and counted
+_RETRY: Final = 0.05  # seconds until stderr is looked at again
+_MAX_DEPTH: Final = 8
+_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
+class LineWriter:
+    """Writes lines to a file descriptor, those of one turn of the event loop together.
+
+    A reader that has stopped reading delays nobody: no write is started that would block, lines wait in a bounded
+    backlog, and what does not fit is dropped and counted. Safe to use from any thread.
+    """
+
+    def __init__(self, fd: int = 2) -> None:
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self._lines: deque[bytes] = deque()
+        self._size = 0
+        self._dropped = 0
+        self._lock = threading.RLock()  # a signal handler may log while the same thread is writing
+        self._loop: asyncio.AbstractEventLoop | None = None  # where a flush is scheduled
+
+    def write(self, line: bytes) -> None:
+        """Take one line, its newline included."""
+        with self._lock:
+            if self._size + len(line) > _MAX_BACKLOG:
+                self._dropped += 1
+            else:
+                self._lines.append(line)
+                self._size += len(line)
+        loop = _running_loop()
+        if loop is None:
+            self.flush()
+        elif loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._flush_scheduled, loop)
+
+    def flush(self, wait: float = 0.0) -> bool:
+        """Write what waits, giving a slow reader up to `wait` seconds for each piece; whether all of it went out."""
+        with self._lock:
+            pending = b"".join(self._lines)
+            self._lines.clear()
+            if self._dropped and len(pending) < _MAX_BACKLOG // 2:
+                pending += json_line({"level": "WARNING", "event": "log_lines_dropped", "count": self._dropped})
+                self._dropped = 0
+            written = 0
+            try:
+                while written < len(pending) and self._poll.poll(wait * 1000):
+                    # A pipe that is ready takes PIPE_BUF bytes at least: a longer write could block.
+                    written += os.write(self._fd, pending[written : written + _PIPE_BUF])
+            except OSError:
+                written = len(pending)  # stderr is gone, and nobody is left to be told
+            if rest := pending[written:]:
+                self._lines.appendleft(rest)
+            self._size = len(rest)
+            return not rest
+
+    def _flush_scheduled(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self.flush():
+            self._loop = None
+        else:
+            loop.call_later(_RETRY, self._flush_scheduled, loop)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+class JsonFormatter(logging.Formatter):
+    """Makes a log record one JSON object: its text, its extras, and the ids of the call it belongs to.
+
+    Keys in `redact` never show their value, at any depth; neither do protobuf fields marked `debug_redact`.
+    Never raises: a value that JSON cannot carry is shown as its `repr`.
+    """
+
+    def __init__(self, redact: Iterable[str] = ()) -> None:
+        super().__init__()
+        self._redact = frozenset(redact)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self.line(record).decode().rstrip("\n")
+
+    def line(self, record: logging.LogRecord) -> bytes:
+        """The record as one line, newline included."""
+        fields: dict[str, Any] = {
+            "ts": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._message(record),
+        }
+        call = current_call.get(None)
+        if call is not None:
+            fields["trace_id"] = call.trace_id
+            fields["span_id"] = call.span_id
+            fields["request_id"] = call.request_id
+            fields["method"] = call.method.path
+        for name, value in record.__dict__.items():
+            if name not in _STANDARD:
+                fields[name] = REDACTED if name in self._redact else shown(value, self._redact)
+        if record.exc_info:
+            fields["exception"] = _traceback(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        return json_line(fields)
+
+    def _message(self, record: logging.LogRecord) -> str:
+        try:
+            if isinstance(record.args, tuple):
+                arguments: Any = tuple(self._argument(value) for value in record.args)
+            else:
+                arguments = shown(record.args, self._redact)
+            return str(record.msg) % arguments if arguments else self._text(record.msg)
+        except Exception as error:  # noqa: BLE001 - a log line with wrong arguments must not end a call
+            return f"{_repr(record.msg)} (not formatted: {type(error).__name__})"
+
+    def _argument(self, value: object) -> object:
+        if isinstance(value, str | int | float | bool | None):
+            return value
+        if isinstance(value, Message | Mapping | list | tuple):
+            return _compact(shown(value, self._redact))
+        return value
+
+    def _text(self, message: object) -> str:
+        return _compact(shown(message, self._redact)) if isinstance(message, Message) else str(message)
+
+
+class LineHandler(logging.Handler):
+    """A logging handler over a LineWriter."""
+
+    def __init__(self, writer: LineWriter, formatter: JsonFormatter) -> None:
+        super().__init__()
+        self._writer = writer
+        self._lines = formatter
+        self.setFormatter(formatter)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.write(self._lines.line(record))
+
+    def flush(self) -> None:
+        self._writer.flush()
+
+
+def configure(level: str, redact: Iterable[str], writer: LineWriter) -> None:
+    """Send everything the standard logging gets to `writer`, as JSON lines."""
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+    root.addHandler(LineHandler(writer, JsonFormatter(redact)))
+    root.setLevel(level)
+    logging.captureWarnings(capture=True)
+    # uvicorn tells of every start and stop at INFO; the lifecycle says it once.
+    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+
+
+def shown(value: object, redact: frozenset[str], depth: int = 0) -> object:
+    """`value` as it may appear in a log line: redacted, its depth bounded, messages as mappings."""
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    if depth >= _MAX_DEPTH:
+        return "…"
+    if isinstance(value, Message):
+        return _message_fields(value, redact, depth)
+    if isinstance(value, Mapping):
+        return {
+            name if isinstance(name, str) else _repr(name): (
+                REDACTED if name in redact else shown(inner, redact, depth + 1)
+            )
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [shown(inner, redact, depth + 1) for inner in value]
+    if isinstance(value, datetime):
+        return value
+    return _repr(value)
+
+
+def _message_fields(message: Message, redact: frozenset[str], depth: int) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for field, value in message.ListFields():
+        if field.name in redact or field.GetOptions().debug_redact:
+            fields[field.name] = REDACTED
+        elif isinstance(value, str | int | float | bool | bytes | Message):
+            fields[field.name] = shown(value, redact, depth + 1)
+        elif isinstance(value, Mapping):
+            fields[field.name] = shown(dict(value), redact, depth + 1)
+        else:
+            fields[field.name] = shown(list(value), redact, depth + 1)
+    return fields
+
+
+def _compact(value: object) -> str:
+    return json_line(value).decode().rstrip("\n")
+
+
+def json_line(value: object) -> bytes:
+    """`value` as one line of JSON, newline included; what JSON cannot carry is shown as its `repr`. Never raises."""
+    try:
+        return orjson.dumps(value, default=_repr, option=_OPTIONS)
+    except (TypeError, ValueError, RecursionError):  # lone surrogates, integers over 64 bits
+        try:
+            return json.dumps(value, default=_repr, skipkeys=True).encode() + b"\n"
+        except (TypeError, ValueError, RecursionError) as error:
+            return orjson.dumps({"message": f"not loggable: {type(error).__name__}"}) + b"\n"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - a broken __repr__ must not end a call
+        return f"<{type(value).__name__}: {type(error).__name__} in repr>"
+
+
+def _traceback(exc_info: Any) -> str:
+    try:
+        return "".join(traceback.format_exception(*exc_info))
+    except Exception as error:  # noqa: BLE001 - a broken __str__ of an exception must not end a call
+        return f"{exc_info[0]!r} (no traceback: {type(error).__name__})"
+
+
+class Clock:
+    """Wall-clock times for log lines, formatted once a second."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def now(self) -> str:
+        """The time as RFC 3339 with milliseconds."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._text}.{int((now - second) * 1000):03d}Z"
+
+
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}

@@ -1,0 +1,85 @@
+"""Every name of a metric and of a log event, once; and the metrics of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+# OpenTelemetry semantic conventions, in Prometheus's spelling (dots to underscores, the unit last).
+RPC_SERVER_CALL_DURATION: Final = "rpc_server_call_duration_seconds"
+HTTP_SERVER_REQUEST_DURATION: Final = "http_server_request_duration_seconds"
+CALLS_IN_FLIGHT: Final = "holdfast_server_calls_in_flight"
+REJECTIONS: Final = "holdfast_server_rejections"
+UNMAPPED_ERRORS: Final = "holdfast_server_unmapped_errors"
+WORKERS_SERVING: Final = "holdfast_workers_serving"
+WORKER_RESTARTS: Final = "holdfast_worker_restarts"
+
+# Log events.
+EVENT_CALL: Final = "call"
+EVENT_SERVING: Final = "serving"
+EVENT_TERMINATING: Final = "terminating"
+EVENT_STOPPED: Final = "stopped"
+
+# Reasons of `REJECTIONS`, by the stage that rejects.
+DRAINING: Final = "draining"
+DEADLINE_SPENT: Final = "deadline_spent"
+DEADLINE_EXPIRED: Final = "deadline_expired"
+
+
+class Measures:
+    """The metrics of one server, in a registry of its own.
+
+    With PROMETHEUS_MULTIPROC_DIR set (a worker), prometheus_client keeps the values in files there, where the
+    supervisor adds them up.
+    """
+
+    def __init__(self, buckets: Sequence[float]) -> None:
+        self.registry = CollectorRegistry()
+        self.rpc_duration = Histogram(
+            RPC_SERVER_CALL_DURATION,
+            "Duration of calls served over gRPC.",
+            ("rpc_system_name", "rpc_method", "rpc_response_status_code"),
+            registry=self.registry,
+            buckets=buckets,
+        )
+        self.http_duration = Histogram(
+            HTTP_SERVER_REQUEST_DURATION,
+            "Duration of calls served over REST.",
+            ("http_request_method", "http_route", "http_response_status_code"),
+            registry=self.registry,
+            buckets=buckets,
+        )
+        self.in_flight = Gauge(
+            CALLS_IN_FLIGHT, "Calls being served.", ("rpc_method",), registry=self.registry, multiprocess_mode="livesum"
+        )
+        self._rejections = Counter(
+            REJECTIONS,
+            "Calls that a stage refused or ended.",
+            ("stage", "reason", "rpc_method"),
+            registry=self.registry,
+        )
+        self._unmapped = Counter(
+            UNMAPPED_ERRORS,
+            "Exceptions of handlers that are in no error table.",
+            ("rpc_method",),
+            registry=self.registry,
+        )
+
+    def rejection(self, stage: str, reason: str, method: str) -> Callable[[], None]:
+        """Counts one rejection; made once per stage and method, as looking a child up costs more than counting."""
+        return self._rejections.labels(stage, reason, method).inc
+
+    def unmapped(self, method: str) -> Callable[[], None]:
+        """Counts one exception that no table maps."""
+        return self._unmapped.labels(method).inc
+
+    def exposition(self) -> tuple[str, bytes]:
+        """The content type and the text that Prometheus scrapes."""
+        return CONTENT_TYPE_LATEST, generate_latest(self.registry)
+
+
+def uncounted() -> None:
+    """Stands in for a counter where metrics are off."""

@@ -1,0 +1,227 @@
+"""One server: the chains composed around the handlers, the transports, and the steps of start and stop."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from .admin import Admin, AdminServer, config_of
+from .background import Background
+from .call import Call
+from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
+from .errors import unimplemented
+from .health import Health
+from .logs import Clock, LineWriter
+from .measures import Measures
+from .pipeline import Endpoint, arrange, compose, handler_endpoint
+from .settings import Settings
+from .shutdown import shut_down
+from .stages import Environment, built_in
+from .stages.boundary import InFlight
+from .stages.drain_gate import Gate
+from .transport import Transport
+from .transport.grpc_aio import GrpcTransport
+from .transport.rest import RestTransport
+
+
+class ApplicationError(Exception):
+    """An `Application` that does not fit the definition; each finding is one line."""
+
+    def __init__(self, findings: Sequence[str]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = tuple(findings)
+
+
+class Server:
+    """Serves one definition. `start` opens everything; `shutdown.shut_down` takes it down step by step.
+
+    The ports are 0 until they are bound.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        settings: Settings,
+        *,
+        writer: LineWriter | None = None,
+        tracing: Any = None,
+        with_admin: bool = True,
+    ) -> None:
+        policies = definition.policies
+        self.definition = definition
+        self.settings = settings
+        self.health = Health(service.SERVICE for service in definition.services)
+        self.in_flight = InFlight()
+        self.background = Background()
+        self.tracing = tracing
+        self.measures = Measures(policies.observability.buckets) if policies.observability.metrics else None
+        self.grpc_port = 0
+        self.rest_port = 0
+        self.admin_port = 0
+        self._gate = Gate()
+        self._writer = writer
+        self._clients = AsyncExitStack()
+        self._application = AsyncExitStack()
+        self._transports: list[Transport] = []
+        self._admin: AdminServer | None = None
+        if with_admin:
+            exposition = None if self.measures is None else self.measures.exposition
+            admin = Admin(self.health.report, config_of(definition.name, policies), exposition)
+            self._admin = AdminServer(admin, settings.admin_host, settings.admin_port)
+
+    # -- start ----------------------------------------------------------------------------------------------------
+
+    async def start(self, application: ApplicationFactory) -> None:
+        """Admin port, clients, application, transports; then every service serves.
+
+        Must run in the task that later closes the application: what it opens may be bound to its task.
+        Raises ApplicationError for handlers that do not fit, OSError for an address that cannot be had, and what
+        the application raises; `shut_down` must follow in each case.
+        """
+        if self._admin is not None:
+            self.admin_port = await self._admin.start()
+        clients = await self._clients.enter_async_context(self.definition.open_clients())
+        opened: AbstractAsyncContextManager[Application] = application(clients)
+        composed = await self._application.enter_async_context(opened)
+        endpoints = self._endpoints(composed)
+        grpc = GrpcTransport(
+            self.definition,
+            endpoints,
+            host=self.settings.host,
+            port=self.settings.grpc_port,
+            health=self.health,
+            spawn=self.background.spawn,
+            reuse_port=self.settings.reuse_port,
+        )
+        rest = RestTransport(
+            self.definition,
+            endpoints,
+            host=self.settings.host,
+            port=self.settings.rest_port,
+            spawn=self.background.spawn,
+            reuse_port=self.settings.reuse_port,
+        )
+        self._transports = [grpc, rest]
+        self.grpc_port = await grpc.start()
+        self.rest_port = await rest.start()
+        self.health.serve()
+
+    def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
+        policies = self.definition.policies
+        environment = Environment(
+            in_flight=self.in_flight,
+            gate=self._gate,
+            random_bits=random.getrandbits,
+            unmapped=policies.unmapped,
+            measures=self.measures,
+            tracing=self.tracing,
+            write_line=None if self._writer is None else self._writer.write,
+            log_level=logging.getLevelNamesMapping()[self.settings.log_level],
+            redact=policies.observability.redact,
+            clock=Clock(),
+            routes=self.definition.routes,
+        )
+        handlers = match_handlers(self.definition, application)
+        endpoints: dict[str, Endpoint] = {}
+        for service in self.definition.services:
+            for method in service.METHODS:
+                stages = built_in(method, policies.methods[method.path], environment)
+                chain = arrange(stages, application.stages, method)
+                endpoints[method.path] = compose(chain, _innermost(method, handlers.get(service.SERVICE)))
+        return endpoints
+
+    # -- the steps of a stop, in the order of `shut_down` -----------------------------------------------------------
+
+    def begin_drain(self) -> None:
+        """Readiness and health say no; calls are served as before, until those who ask have heard."""
+        self.health.terminate()
+
+    async def stop_accepting(self) -> None:
+        """Close both listeners; a call that comes over an open connection is told to go elsewhere."""
+        self._gate.closed = True
+        self.health.close()
+        for transport in self._transports:
+            await transport.stop_accepting()
+
+    async def stop_transports(self, grace: float) -> None:
+        """Give answers up to `grace` seconds to leave, then drop the connections."""
+        for transport in self._transports:
+            await transport.stop(grace)
+        self._transports.clear()
+
+    async def close_application(self) -> None:
+        """Leave `app.py`'s context manager."""
+        await self._application.aclose()
+
+    async def close_clients(self) -> None:
+        """Close the clients of dependencies, after the application that may have used them until now."""
+        await self._clients.aclose()
+
+    async def stop_admin(self) -> None:
+        """Close the admin port, last of all."""
+        if self._admin is not None:
+            await self._admin.stop()
+
+
+def match_handlers(definition: Definition, application: Application) -> Mapping[str, ServiceBase]:
+    """The application's handlers by service name.
+
+    Raises ApplicationError for a handler of an unknown service or of no service at all, two handlers of one
+    service, and two stages of one name.
+    """
+    known = {service.SERVICE for service in definition.services}
+    handlers: dict[str, ServiceBase] = {}
+    findings: list[str] = []
+    for handler in application.handlers:
+        kind = type(handler).__name__
+        service = getattr(handler, "SERVICE", None)
+        if isinstance(handler, type):
+            findings.append(f"Application.handlers has the class {handler.__name__}, not an object of it")
+        elif service not in known:
+            findings.append(f"{kind} handles no service of this contract: it must derive from one of its bases")
+        elif service in handlers:
+            findings.append(f"{kind} and {type(handlers[service]).__name__} both handle {service}")
+        else:
+            handlers[service] = handler
+    names = [stage.name for stage in application.stages]
+    findings += [f"two stages are named {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
+    if findings:
+        raise ApplicationError(findings)
+    return handlers
+
+
+def _innermost(method: Method, handler: ServiceBase | None) -> Endpoint:
+    if handler is None:
+        return _unimplemented
+    try:
+        return handler_endpoint(method, handler)
+    except (TypeError, AttributeError) as error:
+        raise ApplicationError([str(error)]) from error
+
+
+async def _unimplemented(call: Call) -> None:
+    raise unimplemented(call.method.path)
+
+
+@asynccontextmanager
+async def running(
+    definition: Definition,
+    application: ApplicationFactory,
+    settings: Settings,
+    *,
+    writer: LineWriter | None = None,
+    tracing: Any = None,
+) -> AsyncIterator[Server]:
+    """A server in this process, for tests: serves inside the `async with`, and is shut down without waits at its end.
+
+    No signals, no access log unless `writer` is given, no workers.
+    """
+    server = Server(definition, settings, writer=writer, tracing=tracing)
+    try:
+        await server.start(application)
+        yield server
+    finally:
+        await shut_down(server, definition.policies.lifecycle, patient=False)

@@ -1,0 +1,79 @@
+"""The access log stage: one line of JSON a call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+from grpc import StatusCode
+
+from ..call import Call
+from ..errors import ServiceError
+from ..logs import REDACTED, Clock, json_line
+from ..measures import EVENT_CALL
+from ..pipeline import Endpoint
+
+_LOUD: Final = frozenset({StatusCode.INTERNAL, StatusCode.UNKNOWN, StatusCode.DATA_LOSS})
+_NOTABLE: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED})
+_NAMES: Final = {logging.INFO: "INFO", logging.WARNING: "WARNING", logging.ERROR: "ERROR"}
+
+
+class AccessLog:
+    """Writes how each call ended, at INFO; at WARNING where the service was at its limits, at ERROR where it is wrong.
+
+    `level` is the lowest level that is written (`logging.INFO` and so on).
+    """
+
+    __slots__ = ("_clock", "_level", "_redact", "_write")
+
+    def __init__(self, write: Callable[[bytes], None], level: int, redact: Collection[str], clock: Clock) -> None:
+        self._write = write
+        self._level = level
+        self._redact = frozenset(redact)
+        self._clock = clock
+
+    async def __call__(self, call: Call, proceed: Endpoint) -> None:
+        started = time.perf_counter()
+        code = StatusCode.OK
+        reason = ""
+        try:
+            await proceed(call)
+        except ServiceError as error:
+            code, reason = error.code, error.reason
+            raise
+        except asyncio.CancelledError:
+            code = StatusCode.CANCELLED
+            raise
+        except BaseException:
+            code = StatusCode.INTERNAL
+            raise
+        finally:
+            level = logging.ERROR if code in _LOUD else logging.WARNING if code in _NOTABLE else logging.INFO
+            if level >= self._level:
+                self._write(self._line(call, level, code, reason, time.perf_counter() - started))
+
+    def _line(self, call: Call, level: int, code: StatusCode, reason: str, took: float) -> bytes:
+        left = call.time_remaining()
+        fields = {
+            "ts": self._clock.now(),
+            "level": _NAMES[level],
+            "event": EVENT_CALL,
+            "trace_id": call.trace_id,
+            "span_id": call.span_id,
+            "request_id": call.request_id,
+            "method": call.method.path,
+            "route": call.route,
+            "protocol": call.protocol,
+            "peer": call.peer,
+            "code": code.name,
+            "reason": reason,
+            "duration": round(took, 6),
+            "deadline_left": None if left is None else round(left, 3),
+        }
+        for name in self._redact:
+            if name in fields:
+                fields[name] = REDACTED
+        return json_line(fields)

@@ -1,0 +1,100 @@
+"""The innermost stage: whatever a handler raises becomes a ServiceError, and nothing of its text reaches the caller."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+import grpc
+from grpc import StatusCode
+from grpc.aio import AbortError
+
+from ..call import Call
+from ..errors import ServiceError
+from ..pipeline import Endpoint
+from ..snapshot import UnmappedPolicy
+
+INTERNAL_TEXT = "internal error"
+DEPENDENCY_TEXT = "a dependency is unavailable"
+
+_log = logging.getLogger(__name__)
+
+
+class ErrorMapper:
+    """Maps what is no ServiceError: exceptions of no table by the `unmapped` policy, with an id to look up in the log.
+
+    grpc.aio would send an exception's text to the client, and no status at all for a CancelledError that the
+    application caused: the client would wait until its deadline.
+    """
+
+    __slots__ = ("_code", "_count", "_random_bits", "_redact")
+
+    def __init__(
+        self, policy: UnmappedPolicy, random_bits: Callable[[int], int], count_unmapped: Callable[[], None]
+    ) -> None:
+        self._code = StatusCode[policy.code]
+        self._redact = policy.redact
+        self._random_bits = random_bits
+        self._count = count_unmapped
+
+    async def __call__(self, call: Call, proceed: Endpoint) -> None:
+        try:
+            await proceed(call)
+        except ServiceError as error:
+            given = call.ended_with()
+            if given is None:
+                raise
+            raise given from error
+        except asyncio.CancelledError as error:
+            given = call.ended_with()
+            if given is not None:
+                raise given from error
+            if call.cancelled:
+                raise
+            raise self._mapped(call, error) from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: a handler must not stop the event loop
+            if isinstance(error, GeneratorExit) and not call.served_here:
+                raise  # the coroutine is being collected
+            raise self._mapped(call, error) from error
+
+    def _mapped(self, call: Call, error: BaseException) -> ServiceError:
+        cause, *others = list(leaves(error)) or [error]
+        for other in others:
+            if not isinstance(other, ServiceError | asyncio.CancelledError):
+                _log.error("%s failed more than once", call.method.path, exc_info=other)
+        if isinstance(cause, ServiceError):
+            return call.ended_with() or cause
+        if isinstance(cause, TimeoutError):
+            _log.warning("%s ran into a timeout of its own", call.method.path, exc_info=cause)
+            return call.ended_with() or ServiceError(StatusCode.DEADLINE_EXCEEDED, "the call took too long")
+        error_id = f"{self._random_bits(64):016x}"
+        if isinstance(cause, grpc.RpcError | AbortError):
+            _log.error("a dependency of %s failed", call.method.path, exc_info=cause, extra={"error_id": error_id})
+            mapped = ServiceError(StatusCode.UNAVAILABLE, DEPENDENCY_TEXT, metadata={"error_id": error_id})
+        else:
+            self._count()
+            _log.error("%s raised what no table maps", call.method.path, exc_info=cause, extra={"error_id": error_id})
+            text = INTERNAL_TEXT if self._redact else f"{type(cause).__name__}: {cause}"
+            mapped = ServiceError(self._code, text, metadata={"error_id": error_id})
+        return call.ended_with() or mapped
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions in a group, however deep, the first to fail first; cancellations, which only follow, last.
+
+    An exception that is no group is its only leaf.
+    """
+    found = list(_flat(error))
+    yield from (leaf for leaf in found if not isinstance(leaf, asyncio.CancelledError))
+    yield from (leaf for leaf in found if isinstance(leaf, asyncio.CancelledError))
+
+
+def _flat(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _flat(inner)
+    else:
+        yield error

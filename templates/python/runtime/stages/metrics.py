@@ -1,0 +1,70 @@
+"""The metrics stage: durations by method and outcome, and the calls in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+from grpc import StatusCode
+
+from ..call import Call
+from ..codes import HTTP_STATUS
+from ..definition import Method
+from ..errors import ServiceError
+from ..measures import Measures
+from ..pipeline import Endpoint
+
+Observe = Callable[[float], None]
+
+
+class Metrics:
+    """Measures one method's calls; the children of the histograms are looked up once per outcome, then kept.
+
+    `verbs` gives the HTTP method of each of the method's route templates, "_OTHER" where there are several.
+    """
+
+    __slots__ = ("_grpc", "_http", "_in_flight", "_measures", "_method", "_verbs")
+
+    def __init__(self, measures: Measures, method: Method, verbs: Mapping[str, str]) -> None:
+        self._measures = measures
+        self._method = method.path.removeprefix("/")  # the semantic conventions' fully-qualified name
+        self._verbs = verbs
+        self._grpc: dict[StatusCode, Observe] = {}
+        self._http: dict[tuple[str | None, int], Observe] = {}
+        self._in_flight = measures.in_flight.labels(self._method)
+
+    async def __call__(self, call: Call, proceed: Endpoint) -> None:
+        self._in_flight.inc()
+        started = time.perf_counter()
+        code = StatusCode.OK
+        http = 200
+        try:
+            await proceed(call)
+        except ServiceError as error:
+            code, http = error.code, error.http
+            raise
+        except asyncio.CancelledError:
+            code, http = StatusCode.CANCELLED, HTTP_STATUS[StatusCode.CANCELLED]
+            raise
+        except BaseException:
+            code, http = StatusCode.INTERNAL, 500
+            raise
+        finally:
+            took = time.perf_counter() - started
+            self._in_flight.dec()
+            if call.protocol == "grpc":
+                (self._grpc.get(code) or self._rpc_child(code))(took)
+            else:
+                (self._http.get((call.route, http)) or self._http_child(call.route, http))(took)
+
+    def _rpc_child(self, code: StatusCode) -> Observe:
+        child: Observe = self._measures.rpc_duration.labels("grpc", self._method, code.name).observe
+        self._grpc[code] = child
+        return child
+
+    def _http_child(self, route: str | None, status: int) -> Observe:
+        verb = self._verbs.get(route or "", "_OTHER")
+        child: Observe = self._measures.http_duration.labels(verb, route or "", str(status)).observe
+        self._http[route, status] = child
+        return child
