@@ -1,0 +1,61 @@
+"""What a generation does to a project's files, decided in memory, with everything there is to say about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from generator.errors import Finding
+from generator.project.lock import Lock
+from generator.render.emit import Owner
+
+
+class Action(enum.Enum):
+    """What happens to one file."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    REMOVED = "removed"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"  # the user's: as they left it, be it deleted
+
+
+class Fault(enum.Enum):
+    """How a file of the project deviates from what was generated, for `check`."""
+
+    STALE = "stale"
+    EDITED = "edited by hand"
+    MISSING = "missing"
+    ORPHANED = "orphaned"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One file; `before` and `after` are None where there is none. `mode` is what an existing file has."""
+
+    path: str
+    owner: Owner
+    action: Action
+    before: bytes | None
+    after: bytes | None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Every file of a generation, sorted by path; nothing is written while `refused` is not empty.
+
+    `lock` is the lock afterwards, `lock_before` the file as it is. `notes` are for a person to act on: nothing
+    that is wrong, something that only they can do. `stubs` are sources that could not be inserted, by place.
+    """
+
+    files: tuple[Change, ...]
+    refused: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+    stubs: tuple[tuple[str, str], ...]
+    lock: Lock
+    lock_before: bytes | None
+
+    def with_action(self, *actions: Action) -> tuple[Change, ...]:
+        """The files that one of these happens to."""
+        return tuple(change for change in self.files if change.action in actions)

@@ -1,0 +1,155 @@
+"""`[tool.holdfast]` of a project's pyproject.toml: what the project is generated from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generator.errors import Finding, InputError, Place
+from generator.project.names import name_findings, package_findings
+from generator.project.paths import is_project_path, shown
+
+FILE = "pyproject.toml"
+CONTRACT_FOLDER = "contract"
+
+_KEYS = frozenset({"contracts", "spec", "package", "packs", "service-config"})
+_NOT_YET = ("packs", "service-config")
+_AT = re.compile(r" \(at line (\d+), column (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A project's settings, checked; `contracts` are as written: see `contract_files`."""
+
+    name: str
+    package: str
+    contracts: tuple[str, ...]
+    spec: str  # relative to the project
+    contracts_place: Place
+
+
+def read(project: Path) -> Config:
+    """The configuration of the project in that folder. Raises InputError with all that is wrong with it."""
+    place = Place(shown(project, FILE))
+    try:
+        text = (project / FILE).read_bytes().decode()
+        document = tomllib.loads(text)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError.one(
+            Place(str(project)),
+            "no-project",
+            f"there is no {FILE}",
+            "run it in a project's folder, or name one with --project",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError.one(place, "project-config", f"it is not UTF-8: {error.reason}") from None
+    except tomllib.TOMLDecodeError as error:
+        at = _AT.search(str(error))
+        where = Place(place.file, int(at[1]), int(at[2])) if at else place
+        raise InputError.one(where, "project-config", _AT.sub("", str(error))) from None
+    tool = document.get("tool")
+    table = tool.get("holdfast") if isinstance(tool, dict) else None
+    if not isinstance(table, dict):
+        raise InputError.one(place, "no-project", "it has no table [tool.holdfast]", "was it made by `holdfast new`?")
+    return _checked(document, table, _Lines(place.file, text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Finds the line that sets a key: tomllib keeps no positions."""
+
+    file: str
+    text: str
+
+    def of(self, key: str, table: str = "tool.holdfast") -> Place:
+        """The line of `key` in `[table]`, or the table's own, or the file."""
+        line_of_table, inside = 0, False
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if line.lstrip().startswith("["):
+                inside = line.split("#")[0].strip().replace(" ", "") == f"[{table}]"
+                line_of_table = number if inside else line_of_table
+            elif inside and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*=""", line):
+                return Place(self.file, number, len(line) - len(line.lstrip()) + 1)
+        return Place(self.file, line_of_table)
+
+
+def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Lines) -> Config:
+    findings = list(_misused_keys(table, lines))
+    project = document.get("project")
+    name = project.get("name") if isinstance(project, dict) else None
+    if isinstance(name, str):
+        findings += name_findings(name, lines.of("name", "project"))
+    else:
+        findings.append(Finding(lines.of("name", "project"), "project-config", "[project] has no name"))
+    package = table.get("package")
+    if isinstance(package, str):
+        findings += package_findings(package, lines.of("package"))
+    else:
+        findings.append(Finding(lines.of("package"), "project-config", "`package` must be a string"))
+    contracts = table.get("contracts")
+    if not isinstance(contracts, list) or not all(isinstance(entry, str) for entry in contracts):
+        findings.append(Finding(lines.of("contracts"), "project-config", "`contracts` must be a list of strings"))
+        contracts = []
+    elif not contracts:
+        hint = f"name the root .proto files below {CONTRACT_FOLDER}/"
+        findings.append(Finding(lines.of("contracts"), "project-config", "`contracts` is empty", hint))
+    for entry in contracts:
+        if not is_project_path(entry):
+            message = f'"{entry}" in `contracts` is no path below {CONTRACT_FOLDER}/'
+            findings.append(Finding(lines.of("contracts"), "project-config", message))
+    spec = table.get("spec")
+    if not isinstance(spec, str):
+        findings.append(Finding(lines.of("spec"), "project-config", "`spec` must be a string"))
+    elif not is_project_path(spec):
+        findings.append(Finding(lines.of("spec"), "project-config", f'"{spec}" is no path inside the project'))
+    if findings:
+        raise InputError(findings)
+    return Config(str(name), str(package), tuple(contracts), str(spec), lines.of("contracts"))
+
+
+def _misused_keys(table: Mapping[str, Any], lines: _Lines) -> Iterator[Finding]:
+    for key in table:
+        if key not in _KEYS:
+            hint = f"known keys: {', '.join(sorted(_KEYS))}"
+            yield Finding(lines.of(key), "project-config", f"unknown key `{key}` in [tool.holdfast]", hint)
+    for key in _NOT_YET:
+        if table.get(key):
+            yield Finding(lines.of(key), "not-supported-yet", f"`{key}` is not supported yet", "leave it out")
+
+
+def contract_roots(project: Path, config: Config) -> tuple[str, ...]:
+    """The import paths of the root .proto files that `contracts` names, globs expanded, in order.
+
+    An entry is relative to `contract/`; from the project's folder (`contract/a.proto`) it is understood too. One that
+    matches no file is an import path that an installed package may provide: loading the contract tells. Raises
+    InputError for a glob that matches nothing.
+    """
+    folder = project / CONTRACT_FOLDER
+    roots: dict[str, None] = {}
+    findings = []
+    for entry in config.contracts:
+        if not any(character in entry for character in "*?["):
+            roots[_import_path(folder, entry)] = None
+            continue
+        matches = _glob(folder, entry) or _glob(folder, entry.removeprefix(f"{CONTRACT_FOLDER}/"))
+        if not matches:
+            message = f'"{entry}" in `contracts` matches no .proto file below {CONTRACT_FOLDER}/'
+            findings.append(Finding(config.contracts_place, "contract-not-found", message))
+        roots.update(dict.fromkeys(matches))
+    if findings:
+        raise InputError(findings)
+    return tuple(roots)
+
+
+def _import_path(folder: Path, entry: str) -> str:
+    below = entry.removeprefix(f"{CONTRACT_FOLDER}/")
+    return below if below != entry and not (folder / entry).is_file() else entry
+
+
+def _glob(folder: Path, pattern: str) -> list[str]:
+    found = (path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file())
+    return sorted(path for path in found if path.endswith(".proto"))

@@ -1,0 +1,62 @@
+"""Paths inside a project: what may be written or removed, and how a place in it is shown."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from generator.errors import Finding, InputError, Place, printable
+
+LOCK = ".holdfast/lock.yaml"
+"""Where the lock is, relative to the project."""
+
+_RESERVED = frozenset({"", ".", "..", ".git"})
+
+
+def is_project_path(text: str) -> bool:
+    """Whether `text` may name a file of the project.
+
+    Relative, with forward slashes, without `..`, control characters or a drive, and never inside `.git`.
+    """
+    return "\\" not in text and ":" not in text and printable(text) == text and _RESERVED.isdisjoint(text.split("/"))
+
+
+def locate(project: Path, relative: str) -> Path:
+    """The file that `relative` names in `project`; it need not exist.
+
+    Raises InputError where it is no plain path inside the project: a symbolic link itself, not a regular file,
+    below a file, or below a link that leads out.
+    """
+    place = Place(shown(project, relative))
+    if not is_project_path(relative):
+        raise InputError.one(Place(str(project)), "unsafe-path", f'"{relative}" is no path inside the project')
+    path = project
+    *folders, name = relative.split("/")
+    for folder in folders:
+        path = path / folder
+        if path.is_symlink() and not path.resolve().is_relative_to(project.resolve()):
+            message = f'"{printable(str(path))}" is a symbolic link that leads out of the project'
+            raise InputError.one(place, "unsafe-path", message, "replace it by a folder")
+        if path.exists() and not path.is_dir():
+            message = f'"{printable(str(path))}" is a file where a folder is needed'
+            raise InputError.one(place, "not-a-folder", message, "rename it")
+    path = path / name
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return path
+    if not stat.S_ISREG(mode):
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a special file"
+        raise InputError.one(place, "not-a-file", f"it is {what} where a file is needed", "rename or remove it")
+    return path
+
+
+def shown(project: Path, relative: str) -> str:
+    """`relative` as the user would type it from where they are: below `project` as they named that."""
+    return str(project / relative)
+
+
+def cannot(path: Path | str, doing: str, error: OSError) -> Finding:
+    """An operating system error as a finding: `what could not be done: why`."""
+    reason = error.strerror or str(error)
+    return Finding(Place(str(path)), f"cannot-{doing}", reason[:1].lower() + reason[1:])
