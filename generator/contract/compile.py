@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -12,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.message import DecodeError
 
-from generator.contract.sources import Sources, shown
+from generator.contract.sources import Sources, is_import_path, shown
 from generator.errors import Finding, InputError, Place
 
 _LOCATED = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<warning>warning: )?(?P<text>.*)")
@@ -42,7 +44,8 @@ def compile_protos(roots: Sequence[str], sources: Sources) -> FileDescriptorSet:
         arguments += [f"--descriptor_set_out={output}", *roots]
         status, complaints = _run_apart(arguments) if _may_crash(roots, sources) else _run(arguments, scratch)
         if status == 0:
-            return FileDescriptorSet.FromString(output.read_bytes())
+            with contextlib.suppress(DecodeError):  # text that is not UTF-8: protoc has complained about it
+                return FileDescriptorSet.FromString(output.read_bytes())
     for link, path in links.items():
         complaints = complaints.replace(link, path)
     findings = _findings(complaints, sources)
@@ -149,18 +152,19 @@ def _findings(complaints: str, sources: Sources) -> list[Finding]:
             if line.strip() and not _LOG_LINE.match(line):
                 _add_note(findings, line.strip())
             continue
-        if found["warning"] or found["text"] == "File not found.":
-            continue  # whoever imports a missing file says so too, and where
-        at = found.groupdict("0")
-        place = Place(shown(_on_disk(at["file"], sources)), int(at.get("line", 0)), int(at.get("column", 0)))
+        path = _on_disk(found["file"], sources)
+        if found["warning"] or path is None:
+            continue  # whoever imports what is not there says so too, and where
+        position = found.groupdict("0")
+        place = Place(shown(path), int(position.get("line", 0)), int(position.get("column", 0)))
         if found["text"].startswith(_NOTE) and findings and findings[-1].place == place:
             _add_note(findings, found["text"])
             continue
         imported = _BROKEN_IMPORT.fullmatch(found["text"])
-        path = sources.find(imported["path"]) if imported else None
-        if imported and path is None:
+        import_source = sources.find(imported["path"]) if imported else None
+        if imported and import_source is None:
             findings.append(_missing_import(place, imported["path"], sources))
-        elif imported is None or str(path) not in broken:
+        elif imported is None or str(import_source) not in broken:
             findings.append(Finding(place, "proto-error", found["text"].removesuffix(".")))
     return findings
 
@@ -174,16 +178,15 @@ def _add_note(findings: list[Finding], text: str) -> None:
 
 
 def _missing_import(place: Place, import_path: str, sources: Sources) -> Finding:
+    message = f'import "{import_path}" is not found'
+    if not is_import_path(import_path):
+        return Finding(place, "import-not-found", message, "an import is a plain path below a folder named with -I")
     searched = ", ".join(shown(folder) for folder in sources.include)
-    return Finding(
-        place,
-        "import-not-found",
-        f'import "{import_path}" is not found',
-        f"name the folder it is relative to with -I{f' (searched: {searched})' if searched else ''}",
-    )
+    hint = f"name the folder it is relative to with -I{f' (searched: {searched})' if searched else ''}"
+    return Finding(place, "import-not-found", message, hint)
 
 
-def _on_disk(reported: str, sources: Sources) -> Path:
+def _on_disk(reported: str, sources: Sources) -> Path | None:
     """The file protoc means: it reports the file's path where it opened one, else the import path."""
     path = Path(reported)
-    return path if path.is_absolute() else sources.find(reported) or path
+    return path if path.is_absolute() else sources.find(reported)
