@@ -1,0 +1,191 @@
+"""What must hold across a whole document, once each key by itself is right; policies are checked when resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.errors import Finding
+from generator.spec.dependencies import ClientPolicy
+from generator.spec.document import Node, Path, dotted, key_place, value_place
+from generator.spec.fields import Model, fields
+from generator.spec.findings import did_you_mean
+from generator.spec.messages import placeholders
+from generator.spec.model import ResilienceSpec, SpecBody
+from generator.spec.policy import ServerPolicy
+from generator.spec.rules import check_keys
+from generator.spec.units import format_duration
+
+_MECHANISMS = frozenset(fields(ServerPolicy)) | frozenset(fields(ClientPolicy))
+
+
+def check(document: ResilienceSpec, root: Node) -> list[Finding]:
+    """Everything wrong with `document` as a whole; `root` is the tree it was read from."""
+    findings = list(check_keys(document, (), lambda path: key_place(root, path), _MECHANISMS))
+    for rule in (
+        _profiles,
+        _calls,
+        _stores,
+        _dependencies,
+        _messages,
+        _lifecycle,
+        _ports,
+        _cors,
+        _health,
+        _slos,
+        _registry,
+    ):
+        findings += [
+            Finding(value_place(root, path), rule_id, f"{dotted(path)}: {message}" if path else message, hint)
+            for path, rule_id, message, hint in rule(document.spec)
+        ]
+    return findings
+
+
+_Found = tuple[Path, str, str, str]
+
+
+def _profiles(spec: SpecBody) -> Iterator[_Found]:
+    for selector, method in spec.methods.items():
+        if method.profile is not None and method.profile not in spec.profiles:
+            message = f"there is no profile '{method.profile}'"
+            yield ("spec", "methods", selector, "profile"), "unknown-profile", message, did_you_mean(
+                method.profile, spec.profiles
+            )
+
+
+def _calls(spec: SpecBody) -> Iterator[_Found]:
+    for selector, method in spec.methods.items():
+        for step, group in enumerate(method.calls or ()):
+            for index, name in enumerate(group):
+                if name not in spec.dependencies:
+                    path: Path = ("spec", "methods", selector, "calls", step, index)
+                    hint = did_you_mean(name, spec.dependencies)
+                    yield path, "unknown-dependency", f"there is no dependency '{name}'", hint
+    for index, fault in enumerate(spec.chaos.faults):
+        for item, name in enumerate(fault.dependencies):
+            if name not in spec.dependencies:
+                path = ("spec", "chaos", "faults", index, "dependencies", item)
+                hint = did_you_mean(name, spec.dependencies)
+                yield path, "unknown-dependency", f"there is no dependency '{name}'", hint
+
+
+def _stores(spec: SpecBody) -> Iterator[_Found]:
+    """A store is memory, or a dependency that speaks Redis."""
+    blocks: list[tuple[Path, Model]] = [(("spec",), spec)]
+    blocks += [(("spec", "profiles", name), block) for name, block in spec.profiles.items()]
+    blocks += [(("spec", "methods", name), block) for name, block in spec.methods.items()]
+    for name, dependency in spec.dependencies.items():
+        blocks.append((("spec", "dependencies", name), dependency))
+        blocks += [(("spec", "dependencies", name, "methods", rpc), block) for rpc, block in dependency.methods.items()]
+    stores = [name for name, dependency in spec.dependencies.items() if dependency.protocol == "redis"]
+    for path, block in blocks:
+        for key in ("rateLimiter", "idempotency"):
+            mechanism = getattr(block, fields(type(block))[key].attribute)
+            store = getattr(mechanism, "store", "memory")
+            if store != "memory" and store not in stores:
+                message = f"'{store}' is neither memory nor a dependency of protocol redis"
+                yield (*path, key, "store"), "unknown-store", message, did_you_mean(store, ["memory", *stores])
+
+
+def _dependencies(spec: SpecBody) -> Iterator[_Found]:
+    for name, dependency in spec.dependencies.items():
+        path = ("spec", "dependencies", name)
+        if dependency.protocol == "grpc" and dependency.contract is None:
+            yield path, "missing-key", "a dependency of protocol grpc needs contract", "name its .proto file"
+        if dependency.protocol != "grpc" and dependency.contract is not None:
+            message = f"has no effect with protocol: {dependency.protocol}"
+            yield (*path, "contract"), "useless-key", message, "only gRPC dependencies have a contract"
+        schemes = {"http": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
+        expected = schemes.get(dependency.protocol)
+        if expected and dependency.target and not dependency.target.startswith(expected):
+            message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
+            yield (*path, "target"), "wrong-value", message, ""
+
+
+def _messages(spec: SpecBody) -> Iterator[_Found]:
+    for section, rows in (("table", spec.errors.table), ("byCode", spec.errors.by_code)):
+        for name, row in rows.items():
+            yield from _placeholders(("spec", "errors", section, name, "message"), dict(row.message))
+
+
+def _placeholders(path: Path, message: dict[str, str]) -> Iterator[_Found]:
+    names: dict[str, set[str]] = {}
+    for language, text in message.items():
+        try:
+            names[language] = set(placeholders(text))
+        except ValueError as error:
+            yield (*path, language), "wrong-placeholder", str(error), ""
+    folded: dict[str, str] = {}
+    for language in message:
+        if language.lower() in folded:
+            yield (*path, language), "duplicate-key", f"the same language as '{folded[language.lower()]}'", ""
+        folded[language.lower()] = language
+    first = next(iter(names), "")
+    for language, found in names.items():
+        if found != names[first]:
+            only = [f"only {where} has {{{name}}}" for where, name in _differences(first, language, names)]
+            message_ = f"the placeholders differ from those of '{first}': {', '.join(only)}"
+            yield (*path, language), "placeholders-differ", message_, "every language names the same placeholders"
+
+
+def _differences(first: str, second: str, names: dict[str, set[str]]) -> list[tuple[str, str]]:
+    missing = [(f"'{first}'", name) for name in sorted(names[first] - names[second])]
+    return missing + [(f"'{second}'", name) for name in sorted(names[second] - names[first])]
+
+
+def _lifecycle(spec: SpecBody) -> Iterator[_Found]:
+    times = spec.lifecycle
+    needed = times.propagation_delay + times.drain_timeout + times.cleanup_timeout
+    if needed > times.termination_grace_period:
+        written = times.model_fields_set
+        keys = ("terminationGracePeriod", "drainTimeout", "propagationDelay", "cleanupTimeout")
+        key = next(key for key in keys if fields(type(times))[key].attribute in written)
+        message = (
+            f"propagationDelay, drainTimeout and cleanupTimeout add up to {format_duration(needed)}, "
+            f"more than terminationGracePeriod ({format_duration(times.termination_grace_period)})"
+        )
+        hint = f"set terminationGracePeriod to {format_duration(needed)} or more, or shorten the others"
+        yield ("spec", "lifecycle", key), "grace-period-too-short", message, hint
+
+
+def _ports(spec: SpecBody) -> Iterator[_Found]:
+    taken: dict[int, str] = {}
+    for name in ("grpc", "rest", "admin"):
+        section = getattr(spec.server, name)
+        if section.port and section.port in taken:
+            other = taken[section.port]
+            at = name if "port" in section.model_fields_set else other
+            message = f"the port {section.port} is that of spec.server.{other if at == name else name} too"
+            yield ("spec", "server", at, "port"), "duplicate-port", message, "give each listener its own, or 0"
+        taken.setdefault(section.port, name)
+
+
+def _cors(spec: SpecBody) -> Iterator[_Found]:
+    cors = spec.server.rest.cors
+    if cors.allow_credentials and "*" in cors.allow_origins:
+        message = "credentials cannot be allowed to every origin"
+        yield ("spec", "server", "rest", "cors", "allowCredentials"), "wrong-value", message, "name the origins"
+
+
+def _health(spec: SpecBody) -> Iterator[_Found]:
+    if spec.health.score is None:
+        return
+    total = sum(spec.health.score.weights.model_dump().values())
+    if abs(total - 1) > 1e-6:
+        message = f"the weights add up to {total:g}, not to 1"
+        yield ("spec", "health", "score", "weights"), "wrong-value", message, "absent weights keep their defaults"
+
+
+def _slos(spec: SpecBody) -> Iterator[_Found]:
+    seen: set[str] = set()
+    for index, slo in enumerate(spec.slos):
+        if slo.name in seen:
+            yield ("spec", "slos", index, "name"), "duplicate-key", f"a second objective '{slo.name}'", ""
+        seen.add(slo.name)
+
+
+def _registry(spec: SpecBody) -> Iterator[_Found]:
+    registry = spec.registry
+    if registry.kind == "etcd" and registry.heartbeat >= registry.ttl:
+        message = f"is not shorter than ttl ({format_duration(registry.ttl)})"
+        yield ("spec", "registry", "heartbeat"), "wrong-value", message, "renew at least twice in each ttl"

@@ -1,0 +1,146 @@
+"""What must hold in a resolved policy, and which values follow from others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from generator.errors import Finding, Place
+from generator.spec.dependencies import Retry
+from generator.spec.document import Path, Plain, dotted
+from generator.spec.fields import Model, fields
+from generator.spec.limits import RateLimiter
+from generator.spec.merge import Section, origin, written
+from generator.spec.rules import check_keys
+from generator.spec.units import format_duration
+
+# (section, the smaller value, the larger one); both durations, or both counts.
+_ORDERED = (
+    (("deadline",), "default", "max"),
+    (("deadline",), "minRemaining", "max"),
+    (("concurrencyLimiter",), "minLimit", "maxLimit"),
+    (("concurrencyLimiter",), "minLimit", "initialLimit"),
+    (("concurrencyLimiter",), "initialLimit", "maxLimit"),
+    (("idempotency",), "lockTtl", "ttl"),
+    (("circuitBreaker", "openFor"), "initial", "max"),
+    (("streaming",), "idleTimeout", "maxDuration"),
+    (("timeout",), "attempt", "total"),
+    (("timeout",), "connect", "total"),
+    (("adaptiveTimeout",), "floor", "ceiling"),
+    (("retry",), "initialBackoff", "maxBackoff"),
+)
+
+# The caller's own, or what no further attempt can mend.
+_NEVER_RETRIED = ("CANCELLED", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT", "DATA_LOSS")
+
+
+def _at(policy: Model, path: Path) -> Any:
+    value: Any = policy
+    for key in path:
+        if not isinstance(value, Model):
+            return None
+        field = fields(type(value)).get(str(key))
+        value = getattr(value, field.attribute) if field else None
+    return value
+
+
+def _shown(value: float) -> Plain:
+    return value if isinstance(value, int) else format_duration(value)
+
+
+def _disordered(policy: Model) -> Iterator[tuple[Path, float, Path, float]]:
+    """The pairs of values that stand the wrong way round, each with its path; 0 is a needed value that is missing."""
+    for section, low, high in _ORDERED:
+        smaller, larger = _at(policy, (*section, low)), _at(policy, (*section, high))
+        if smaller and larger and smaller > larger:
+            yield (*section, low), smaller, (*section, high), larger
+
+
+def derive(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
+    """The next value that nobody wrote and that others make different from its default; None when there is none."""
+    for low, smaller, high, larger in _disordered(policy):
+        if not written(tree, low):
+            return low, _shown(larger)
+        if not written(tree, high):
+            return high, _shown(smaller)
+    return _breaker_default(policy, tree)
+
+
+def _breaker_default(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
+    breaker = _at(policy, ("circuitBreaker",))
+    if breaker is None:
+        return None
+    rate = ("circuitBreaker", "failureRateThreshold")
+    if breaker.failure_threshold is None and breaker.slow_call is None and breaker.failure_rate_threshold is None:
+        return rate, 50
+    size = ("circuitBreaker", "slidingWindow", "size")
+    if (
+        breaker.sliding_window.type == "time"
+        and not written(tree, size)
+        and isinstance(breaker.sliding_window.size, int)
+    ):
+        return size, "30s"
+    return None
+
+
+def check_policy(policy: Model, tree: Section) -> list[Finding]:
+    """Everything wrong with a resolved policy, at the line that caused it."""
+
+    def place(path: Path) -> Place:
+        return origin(tree, path)[1]
+
+    findings = list(check_keys(policy, (), place, frozenset()))
+    findings += _order(policy, tree)
+    for rule in (_rate_limiter, _breaker_window, _retry_codes):
+        findings += rule(policy, place)
+    return findings
+
+
+def _order(policy: Model, tree: Section) -> Iterator[Finding]:
+    for low, smaller, high, larger in _disordered(policy):
+        (low_level, low_place), (high_level, high_place) = origin(tree, low), origin(tree, high)
+        culprit, other = (high_place, low_place) if _stronger(high_level, low_level) else (low_place, high_place)
+        message = f"{dotted(low)} ({_shown(smaller)}) is more than {dotted(high)} ({_shown(larger)})"
+        hint = f"the other value is set in line {other.line}" if other.line != culprit.line else ""
+        yield Finding(culprit, "values-out-of-order", message, hint)
+
+
+_STRENGTH = ("built-in", "spec", "profile", "service", "dependency", "method", "dependency method")
+
+
+def _stronger(level: str, other: str) -> bool:
+    def rank(name: str) -> int:
+        return _STRENGTH.index("profile" if name.startswith("profile ") else name)
+
+    return rank(level) > rank(other)
+
+
+def _rate_limiter(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:
+    limiter = _at(policy, ("rateLimiter",))
+    if isinstance(limiter, RateLimiter) and limiter.requests_per_second is None and limiter.sliding_window is None:
+        message = "rateLimiter needs requestsPerSecond, slidingWindow or both"
+        yield Finding(place(("rateLimiter",)), "missing-key", message, "for example requestsPerSecond: 1200")
+
+
+def _breaker_window(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:
+    window = _at(policy, ("circuitBreaker", "slidingWindow"))
+    if window is None:
+        return
+    at = place(("circuitBreaker", "slidingWindow", "size"))
+    if window.type == "count" and isinstance(window.size, float):
+        message = f"circuitBreaker.slidingWindow.size is a time ({format_duration(window.size)}), but type is count"
+        yield Finding(at, "wrong-unit", message, "write type: time, or a number of calls")
+    elif window.type == "time" and isinstance(window.size, int):
+        message = f"circuitBreaker.slidingWindow.size is a number of calls ({window.size}), but type is time"
+        yield Finding(at, "wrong-unit", message, "write a duration such as 30s, or type: count")
+
+
+def _retry_codes(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:
+    retry = _at(policy, ("retry",))
+    if not isinstance(retry, Retry):
+        return
+    for code in retry.retryable_status_codes:
+        if code in _NEVER_RETRIED:
+            message = f"retry.retryableStatusCodes: {code} is never retried"
+            hint = "another attempt cannot mend it, or the caller has already given up"
+            yield Finding(place(("retry", "retryableStatusCodes")), "never-retried", message, hint)
