@@ -18,6 +18,7 @@ from ..metadata import Metadata
 from ..pipeline import Endpoint
 from ..snapshot import GrpcPolicy
 from ..status import answer_of, fit
+from .faults import caller_gone
 from .grpc_services import Context, Health, RpcHandler, health_handlers, reflection_handlers
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
@@ -162,7 +163,7 @@ class _StreamWire:
         try:
             raw = await self._context.read()
         except aio.BaseError as error:
-            raise _caller_gone() from error
+            raise caller_gone() from error
         return _decoded(self._message_type, raw) if isinstance(raw, bytes) else None  # aio.EOF
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
@@ -267,8 +268,4 @@ async def _write(context: Context, raw: bytes) -> None:
     try:
         await context.write(raw)
     except aio.BaseError as error:
-        raise _caller_gone() from error
-
-
-def _caller_gone() -> ServiceError:
-    return ServiceError(StatusCode.CANCELLED, "the caller has gone")
+        raise caller_gone() from error

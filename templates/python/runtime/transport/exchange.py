@@ -1,0 +1,151 @@
+"""One HTTP request and its response, on ASGI's terms: the body read with limits, the response written once."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeAlias
+
+from ..errors import ServiceError
+from .faults import caller_gone, invalid, too_large, unsupported_media_type
+from .http_connection import HttpConnection
+from .http_head import RequestHead
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+RawHeader: TypeAlias = tuple[bytes, bytes]
+
+_SMALL_REST = 64 << 10  # bytes of an unread body that are sooner read and thrown away than a connection closed
+_LINGER_BYTES = 1 << 20
+_LINGER_SECONDS = 1.0
+_CUT_SECONDS = 5.0
+_CLOSE: RawHeader = (b"connection", b"close")
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Exchange:
+    """Reads the body when it is asked for, and knows what to do with a connection whose body nobody asked for."""
+
+    __slots__ = ("_body_done", "_limit", "_receive", "_send", "connection", "head", "started")
+
+    def __init__(
+        self, head: RequestHead, receive: Receive, send: Send, connection: HttpConnection, *, limit: int
+    ) -> None:
+        self.head = head
+        self.connection = connection
+        self.started = False
+        self._receive = receive
+        self._send = send
+        self._limit = limit  # bytes of a request body
+        self._body_done = not head.may_have_body
+
+    async def body(self) -> bytes:
+        """The whole body, decompressed. Raises ServiceError (413, 415, 400)."""
+        encoding = self.head.encoding
+        if self._body_done:
+            return b""
+        if encoding not in ("", "identity", "gzip"):
+            raise unsupported_media_type("must come with no content-encoding, or gzip")
+        if (self.head.content_length or 0) > self._limit:
+            raise too_large(self._limit)
+        body = await self._read()
+        return body if encoding != "gzip" or not body else _gunzip(body, self._limit)
+
+    async def no_body(self) -> None:
+        """Make sure that there is none. Raises ServiceError."""
+        while not self._body_done:
+            if self.head.content_length or await self._chunk():
+                raise invalid("", "must be empty: this route takes none")
+
+    async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+        """Send the whole response."""
+        length = (b"content-length", str(len(body)).encode())
+        closing = self._must_close()
+        await self.start(status, [*headers, length, _CLOSE] if closing else [*headers, length])
+        if closing:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            await self._linger()
+            body = b""
+        await self.end(body)
+
+    async def start(self, status: int, headers: Sequence[RawHeader]) -> None:
+        """Send the head of the response."""
+        self.started = True
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, body: bytes) -> None:
+        """Send a part of the body; returns when the connection's buffer has room for more."""
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def end(self, body: bytes = b"") -> None:
+        """Send the last part of the body."""
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def cut(self) -> None:
+        """Close the connection short of the body's end, so that nobody can take it for whole."""
+        self.connection.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CUT_SECONDS):
+                await self.gone()
+                return
+        self.connection.abort()
+        await self.gone()
+
+    async def _read(self) -> bytes:
+        pieces: list[bytes] = []
+        size = 0
+        while not self._body_done:
+            piece = await self._chunk()
+            size += len(piece)
+            if size > self._limit:
+                raise too_large(self._limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _chunk(self) -> bytes:
+        event = await self._receive()
+        if event["type"] != "http.request":
+            raise caller_gone()
+        self._body_done = not event.get("more_body", False)
+        body: bytes = event.get("body", b"")
+        return body
+
+    def _must_close(self) -> bool:
+        head = self.head
+        if self._body_done:
+            return head.is_ambiguous
+        return head.chunked or head.expects_continue or (head.content_length or 0) > _SMALL_REST
+
+    async def _linger(self) -> None:
+        """Take in a little more of a body that is not wanted, so that its sender comes to read the response.
+
+        Closing with unread input would reset the connection, and the response would be lost with it (RFC 9112,
+        section 9.6).
+        """
+        budget = _LINGER_BYTES
+        with suppress(TimeoutError, ServiceError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while budget > 0 and not self._body_done:
+                    budget -= len(await self._chunk()) + 1
+
+    async def gone(self) -> None:
+        """Wait until the connection is no more."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+
+def _gunzip(body: bytes, limit: int) -> bytes:
+    """The body decompressed, as far as `limit` bytes. Raises ServiceError."""
+    inflater = zlib.decompressobj(_GZIP)
+    try:
+        plain = inflater.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise invalid("", "is not valid gzip") from error
+    if len(plain) > limit:
+        raise too_large(limit)
+    if not inflater.eof or inflater.unused_data:
+        raise invalid("", "is not valid gzip")
+    return plain

@@ -1,0 +1,66 @@
+"""The transports' own failures as ServiceErrors: requests that no message can be made of, callers that have gone."""
+
+from __future__ import annotations
+
+from google.rpc.error_details_pb2 import BadRequest
+from grpc import StatusCode
+
+from ..errors import ServiceError
+
+_MAX_ECHO = 100  # characters of the caller's own words in an answer
+
+
+def invalid(field: str, description: str, *, http: int = 400, reason: str = "") -> ServiceError:
+    """INVALID_ARGUMENT with a BadRequest violation of that field, query parameter or header; "" is the body.
+
+    `description` is a predicate that the field is the subject of ("must be an integer").
+    """
+    name = printable(field) or "body"
+    violation = BadRequest.FieldViolation(field=name, description=description)
+    return ServiceError(
+        StatusCode.INVALID_ARGUMENT,
+        f"{name if field else 'the request body'} {description}",
+        reason=reason,
+        metadata={"field": name},
+        details=[BadRequest(field_violations=[violation])],
+        http=http,
+    )
+
+
+def too_large(limit: int) -> ServiceError:
+    """The body exceeds `limit` bytes."""
+    return ServiceError(
+        StatusCode.RESOURCE_EXHAUSTED,
+        f"the request body exceeds {limit} bytes",
+        reason="REQUEST_TOO_LARGE",
+        http=413,
+    )
+
+
+def unsupported_media_type(what: str) -> ServiceError:
+    """A body in a form that is not read; `what` says which forms are."""
+    return invalid("content-type", what, http=415, reason="UNSUPPORTED_MEDIA_TYPE")
+
+
+def caller_gone() -> ServiceError:
+    """The caller went away before its request had arrived, or while it was being answered."""
+    return ServiceError(StatusCode.CANCELLED, "the caller has gone")
+
+
+def no_route() -> ServiceError:
+    return ServiceError(StatusCode.NOT_FOUND, "no RPC is served at this path", reason="ROUTE_NOT_FOUND")
+
+
+def wrong_verb(allow: tuple[str, ...]) -> ServiceError:
+    return ServiceError(
+        StatusCode.UNIMPLEMENTED,
+        f"this path is served under {', '.join(allow)}",
+        reason="METHOD_NOT_ALLOWED",
+        http=405,
+    )
+
+
+def printable(text: str) -> str:
+    """The caller's own words as far as an answer may repeat them: short, and without control characters."""
+    cut = text if len(text) <= _MAX_ECHO else text[:_MAX_ECHO] + "…"
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in cut)

@@ -1,0 +1,88 @@
+"""One HTTP/1.1 connection: uvicorn's, with limits of time and a caller's disappearance made known at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+HEAD_TIMEOUT = 10.0  # seconds from a connection's opening, or a request's first byte, to the end of its head
+MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may have is less
+
+
+class Listening(ServerState):
+    """What the connections of one listener share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draining = False
+
+
+class HttpConnection(HttpToolsProtocol):
+    """uvicorn's connection; `serving` is the task that answers the request at hand.
+
+    The task is cancelled when the peer goes away. Waiting for ASGI's `http.disconnect` would do the same at the
+    price of a second task for every request.
+    """
+
+    server_state: Listening
+    serving: asyncio.Task[Any] | None = None
+
+    def __init__(self, config: Config, listening: Listening) -> None:
+        super().__init__(config=config, server_state=listening, app_state={"connection": self})
+        self._in_head = True
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop_head_timer()
+        if self.serving is not None:
+            self.serving.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self._in_head:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            self.transport.close()
+        elif self._head_timer is None and not self.transport.is_closing():
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._stop_head_timer()
+        super().on_headers_complete()
+        if self.server_state.draining:
+            self.close_after_response()
+
+    def close_after_response(self) -> None:
+        """Say `Connection: close` with the response at hand, and do so after it."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def close(self) -> None:
+        """Close now, after what is written; a response that is not complete is seen to be cut off."""
+        self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unsent."""
+        self.transport.abort()
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -1,0 +1,170 @@
+"""A request's head as the pipeline sees it, and a call's headers as HTTP carries them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..call import Header
+from ..errors import ServiceError
+from ..metadata import Metadata
+from .faults import invalid
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_MAX_HEAD = 64 << 10  # bytes of names and values
+_PREFIX = b"grpc-metadata-"
+_TAKEN_IN = (
+    "authorization",
+    "x-request-id",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "idempotency-key",
+    "accept-language",
+)
+_GIVEN_OUT = frozenset(
+    {
+        "x-request-id",
+        "traceparent",
+        "tracestate",
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+        "idempotent-replayed",
+        "x-served-from",
+        "www-authenticate",
+        "location",
+        "link",
+        "etag",
+        "last-modified",
+        "cache-control",
+        "content-language",
+        "content-disposition",
+        "vary",
+        "deprecation",
+        "sunset",
+    }
+)
+_METADATA_NAME = re.compile(r"[0-9a-z_.-]+")
+_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """What a request's headers say. `fault` is why the call cannot be served, None for a head in order."""
+
+    metadata: Metadata
+    timeout: float | None  # seconds
+    content_type: str
+    content_length: int | None
+    chunked: bool
+    encoding: str
+    accept: str
+    expects_continue: bool
+    fault: ServiceError | None
+    oversized: bool
+
+    @property
+    def may_have_body(self) -> bool:
+        return self.chunked or bool(self.content_length)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether both Content-Length and Transfer-Encoding say how long the body is: a smuggler's request."""
+        return self.chunked and self.content_length is not None
+
+
+class HeadReader:
+    """Reads request heads: which headers become metadata is the service's choice."""
+
+    def __init__(self, propagate: Iterable[str]) -> None:
+        self._names = {name.encode(): name for name in (*_TAKEN_IN, *(name.lower() for name in propagate))}
+
+    def read(self, headers: RawHeaders) -> RequestHead:
+        """The head of a request; names come lower-case, as ASGI has them."""
+        head = RequestHead(_EMPTY, None, "", None, False, "", "", False, None, False)
+        pairs: list[Header] = []
+        size = 0
+        for raw_name, raw_value in headers:
+            size += len(raw_name) + len(raw_value)
+            name = self._names.get(raw_name)
+            if name is None and raw_name.startswith(_PREFIX):
+                name = raw_name[len(_PREFIX) :].decode("latin-1")
+                if not _METADATA_NAME.fullmatch(name) or name.startswith("grpc-"):
+                    continue
+            if name is None:
+                _read_own(head, raw_name, raw_value)
+            elif name.endswith("-bin"):
+                _append_binary(head, pairs, name, raw_value)
+            else:
+                pairs.append((name, raw_value.decode("latin-1")))
+        head.metadata = Metadata(pairs)
+        head.oversized = size > _MAX_HEAD
+        return head
+
+
+_EMPTY = Metadata()
+
+
+def _read_own(head: RequestHead, name: bytes, value: bytes) -> None:
+    """A header that is the transport's business."""
+    match name:
+        case b"content-type":
+            head.content_type = head.content_type or value.decode("latin-1")
+        case b"content-length":
+            head.content_length = int(value) if value.isdigit() else 0
+        case b"transfer-encoding":
+            head.chunked = True
+        case b"content-encoding":
+            head.encoding = value.decode("latin-1").strip().lower()
+        case b"accept":
+            text = value.decode("latin-1")
+            head.accept = f"{head.accept},{text}" if head.accept else text
+        case b"expect":
+            head.expects_continue = True
+        case b"grpc-timeout":
+            _read_timeout(head, "grpc-timeout", timeout_of(value.decode("latin-1")))
+        case b"x-server-timeout":
+            _read_timeout(head, "x-server-timeout", seconds_of(value.decode("latin-1")))
+
+
+def _read_timeout(head: RequestHead, name: str, seconds: float | None) -> None:
+    if seconds is None:
+        head.fault = invalid(name, "is no time-out")
+    else:
+        head.timeout = seconds if head.timeout is None else min(head.timeout, seconds)
+
+
+def timeout_of(value: str) -> float | None:
+    """Seconds of a `grpc-timeout` (gRPC over HTTP/2, section Requests), None for none that can be read."""
+    found = _TIMEOUT.fullmatch(value.strip())
+    return None if found is None else int(found[1]) * _UNITS[found[2]]
+
+
+def seconds_of(value: str) -> float | None:
+    """Seconds of an `X-Server-Timeout`, None for none that can be read."""
+    return float(value) if _SECONDS.fullmatch(value := value.strip()) else None
+
+
+def _append_binary(head: RequestHead, pairs: list[Header], name: str, raw: bytes) -> None:
+    try:
+        for part in raw.split(b","):
+            text = part.strip().rstrip(b"=")
+            pairs.append((name, base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)))
+    except (binascii.Error, ValueError):
+        head.fault = invalid(_PREFIX.decode() + name, "must be base64")
+
+
+def response_headers(headers: Collection[Header]) -> list[tuple[bytes, bytes]]:
+    """A call's response headers over HTTP: known ones as they are, `grpc-metadata-` before the rest."""
+    out: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        wire = name.encode() if name in _GIVEN_OUT else _PREFIX + name.encode()
+        out.append((wire, base64.b64encode(value) if isinstance(value, bytes) else value.encode("latin-1")))
+    return out

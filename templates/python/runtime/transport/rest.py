@@ -1,0 +1,143 @@
+"""REST on uvicorn: the listener, its connections, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from collections.abc import Mapping
+from email.utils import formatdate
+
+from google.protobuf.message import Message
+from uvicorn.config import Config
+
+from ..definition import Definition
+from ..pipeline import Endpoint
+from ..snapshot import RestPolicy
+from .http_connection import HttpConnection, Listening
+from .json_codec import Codec, CodecFor, GenericCodec
+from .rest_app import RestApp, Spawn
+
+_BACKLOG = 2048
+_END_SECONDS = 1.0  # for what is left to notice that it is cancelled
+
+
+class RestTransport:
+    """An HTTP/1.1 server for the definition's routes."""
+
+    def __init__(
+        self,
+        definition: Definition,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        host: str,
+        port: int,
+        spawn: Spawn,
+        reuse_port: bool,
+    ) -> None:
+        self._app = RestApp(definition, endpoints, generic_codecs(definition.policies.rest), spawn)
+        self._address = (host, port)
+        self._reuse_port = reuse_port
+        self._listening = Listening()
+        self._server: asyncio.Server | None = None
+        self._clock: asyncio.TimerHandle | None = None
+
+    async def start(self) -> int:
+        """Bind and listen; returns the port. Raises OSError where the address cannot be had."""
+        sock = listening_socket(*self._address, reuse_port=self._reuse_port)
+        config = Config(
+            self._app,
+            interface="asgi3",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        config.load()
+        loop = asyncio.get_running_loop()
+        self._tell_time(loop)
+        self._server = await loop.create_server(
+            lambda: HttpConnection(config, self._listening), sock=sock, backlog=_BACKLOG
+        )
+        port: int = sock.getsockname()[1]
+        return port
+
+    async def stop_accepting(self) -> None:
+        """Close the listener; each connection says `Connection: close` with its next response, and closes after it."""
+        if self._server is None:
+            return
+        await _accept_backlog(self._server)
+        self._server.close()
+        self._listening.draining = True
+        for connection in self._connections():
+            connection.close_after_response()
+
+    async def stop(self, grace: float) -> None:
+        """Wait up to `grace` seconds for the calls in flight, end the rest, and release everything."""
+        await self.stop_accepting()
+        if tasks := set(self._listening.tasks):
+            await asyncio.wait(tasks, timeout=grace)
+        for connection in self._connections():
+            connection.abort() if connection.serving is not None else connection.close()
+        if tasks := set(self._listening.tasks):
+            await asyncio.wait(tasks, timeout=_END_SECONDS)
+        if self._clock is not None:
+            self._clock.cancel()
+
+    def _connections(self) -> list[HttpConnection]:
+        return [connection for connection in self._listening.connections if isinstance(connection, HttpConnection)]
+
+    def _tell_time(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Keep the Date header (RFC 9110, section 6.6.1) at the second."""
+        self._listening.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        self._clock = loop.call_later(1.0, self._tell_time, loop)
+
+
+def generic_codecs(policy: RestPolicy) -> CodecFor:
+    """Codecs for any message, one for each type."""
+    codecs: dict[type[Message], Codec] = {}
+
+    def codec_for(message_type: type[Message]) -> Codec:
+        if message_type not in codecs:
+            codecs[message_type] = GenericCodec(
+                message_type,
+                emit_defaults=policy.emit_defaults,
+                ignore_unknown=policy.unknown_fields == "ignore",
+            )
+        return codecs[message_type]
+
+    return codec_for
+
+
+def listening_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket:
+    """A bound TCP socket. Raises OSError where the address cannot be had.
+
+    Its protocol is named: asyncio sets TCP_NODELAY only on sockets made with IPPROTO_TCP, and without it every small
+    response waits for the peer's delayed acknowledgement.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+async def _accept_backlog(server: asyncio.Server) -> None:
+    """Let the loop accept who has connected already: closing the listener would reset them."""
+    poll = select.poll()
+    for sock in server.sockets:
+        poll.register(sock.fileno(), select.POLLIN)
+    for _ in range(_BACKLOG):
+        await asyncio.sleep(0)
+        if not poll.poll(0):
+            return

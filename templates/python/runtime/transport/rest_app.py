@@ -1,0 +1,145 @@
+"""REST as an ASGI application: a request to its route, its route's RPC through the pipeline, its end to a response."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from grpc import StatusCode
+
+from ..call import Call
+from ..definition import Definition, Kind
+from ..errors import ServiceError
+from ..pipeline import Endpoint
+from ..status import Answer, answer_of
+from .error_body import ErrorShape
+from .exchange import Exchange, RawHeader, Receive, Scope, Send
+from .faults import invalid, no_route, wrong_verb
+from .http_head import HeadReader, response_headers
+from .json_codec import CodecFor
+from .rest_wire import ServedRoute, StreamWire
+from .routing import BadPathError, Match, NoMatch, Router
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class RestApp:
+    """The ASGI application. It needs the connection of `http_connection` in `scope["state"]`."""
+
+    def __init__(
+        self, definition: Definition, endpoints: Mapping[str, Endpoint], codec_for: CodecFor, spawn: Spawn
+    ) -> None:
+        policy = definition.policies.rest
+        self._table = definition.errors
+        self._shape = ErrorShape(policy.errors)
+        self._limit = policy.max_body_bytes
+        self._spawn = spawn
+        self._heads = HeadReader(definition.policies.observability.propagate)
+        ignore = policy.unknown_fields == "ignore"
+        self._router = Router(
+            ServedRoute(route, endpoints[route.method.path], codec_for, ignore_unknown=ignore)
+            for route in definition.routes
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; a caller that goes away ends it by cancelling this task."""
+        if scope["type"] != "http":
+            return
+        connection = scope["state"]["connection"]
+        exchange = Exchange(self._heads.read(scope["headers"]), receive, send, connection, limit=self._limit)
+        connection.serving = asyncio.current_task()
+        try:
+            await self._serve(scope, exchange)
+        except asyncio.CancelledError:
+            connection.abort()  # it is gone already, unless it is the service that ends the call
+            await exchange.gone()
+        finally:
+            connection.serving = None
+
+    async def _serve(self, scope: Scope, exchange: Exchange) -> None:
+        if exchange.head.oversized:
+            await self._refuse(exchange, invalid("headers", "are too large", http=431))
+            return
+        try:
+            found = self._router.match(scope["method"], scope["raw_path"].decode("latin-1"))
+        except BadPathError:
+            await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
+            return
+        if isinstance(found, NoMatch):
+            allow = (b"allow", ", ".join(found.allow).encode())
+            fault = wrong_verb(found.allow) if found.allow else no_route()
+            await self._refuse(exchange, fault, [allow] if found.allow else [])
+        elif found.target.route.method.kind is Kind.BIDI:
+            text = "a bidirectional stream is not served over HTTP/1.1 requests"
+            await self._refuse(exchange, ServiceError(StatusCode.UNIMPLEMENTED, text))
+        else:
+            await self._call(scope, exchange, found)
+
+    async def _call(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
+        served = found.target
+        wire = served.wire(exchange, found.values, scope["query_string"])
+        call = Call(
+            served.route.method,
+            "rest",
+            wire,
+            exchange.head.metadata,
+            peer=_peer(scope["client"]),
+            route=served.route.template,
+            client_timeout=exchange.head.timeout,
+            spawn=self._spawn,
+        )
+        await served.endpoint(call)
+        error = call.error
+        if isinstance(wire, StreamWire) and wire.started:
+            await self._end_stream(call, error, wire)
+        elif error is not None:
+            await self._fail(call, error, exchange)
+        elif isinstance(wire, StreamWire):
+            await exchange.respond(200, [*wire.headers(call.headers)], wire.framing.empty)
+        else:
+            await self._succeed(call, served, exchange)
+
+    async def _succeed(self, call: Call, served: ServedRoute, exchange: Exchange) -> None:
+        try:
+            content_type, body = served.encode(call.response)
+        except ValueError:
+            _LOG.exception("a response of %s cannot be encoded", call.method.path)
+            await self._fail(call, ServiceError(StatusCode.INTERNAL, "the response cannot be encoded"), exchange)
+            return
+        await exchange.respond(200, [(b"content-type", content_type), *response_headers(call.headers)], body)
+
+    async def _end_stream(self, call: Call, error: ServiceError | None, wire: StreamWire) -> None:
+        if error is None:
+            await wire.end()
+        else:
+            answer = answer_of(error, call.metadata, self._table)
+            await wire.end_with(self._shape.frame(answer, call.trace_id))
+
+    async def _fail(self, call: Call, error: ServiceError, exchange: Exchange) -> None:
+        answer = answer_of(error, call.metadata, self._table)
+        await self._respond(exchange, answer, response_headers(call.headers), call.trace_id)
+
+    async def _refuse(self, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()) -> None:
+        """Answer a request that is none of an RPC's."""
+        await self._respond(exchange, answer_of(error, exchange.head.metadata, self._table), headers)
+
+    async def _respond(
+        self, exchange: Exchange, answer: Answer, headers: Sequence[RawHeader], trace_id: str = ""
+    ) -> None:
+        sent: list[RawHeader] = [(b"content-type", self._shape.content_type), *headers]
+        if answer.retry_after_seconds is not None:
+            sent = [pair for pair in sent if pair[0] != b"retry-after"]
+            sent.append((b"retry-after", str(answer.retry_after_seconds).encode()))
+        await exchange.respond(answer.http, sent, self._shape.body(answer, trace_id))
+
+
+def _peer(client: tuple[str, int] | None) -> str:
+    """The peer's address as gRPC writes it."""
+    if client is None:
+        return ""
+    host, port = client
+    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"

@@ -1,0 +1,196 @@
+"""The wire of a REST call: its route's requests from the HTTP request, its response stream into the HTTP response."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ..call import Header
+from ..definition import Kind, Route
+from ..pipeline import Endpoint
+from .binding import HTTP_BODY, Binding
+from .exchange import Exchange, RawHeader
+from .faults import invalid
+from .framing import ARRAY, Framing, framing_for
+from .http_head import response_headers
+from .json_codec import CodecFor, parse_json
+
+_NDJSON = ("application/x-ndjson", "application/ndjson")
+
+
+class ServedRoute:
+    """A route with everything that is known of it before a request comes."""
+
+    def __init__(self, route: Route, endpoint: Endpoint, codec_for: CodecFor, *, ignore_unknown: bool) -> None:
+        self.route = route
+        self.endpoint = endpoint
+        self.binding = Binding(route, codec_for(route.method.request), ignore_unknown=ignore_unknown)
+        self._response_codec = codec_for(route.method.response)
+        descriptor: Any = route.method.response.DESCRIPTOR
+        if route.response_body:
+            descriptor = descriptor.fields_by_name[route.response_body].message_type
+        self.raw_response = descriptor is not None and descriptor.full_name == HTTP_BODY
+
+    def wire(self, exchange: Exchange, values: Sequence[str], query: bytes) -> RestWire:
+        """The wire of one call."""
+        kind = self.route.method.kind
+        if kind is Kind.SERVER_STREAM:
+            return StreamWire(self, exchange, values, query)
+        if kind is Kind.CLIENT_STREAM:
+            return ManyRequestsWire(self, exchange, values, query)
+        return RestWire(self, exchange, values, query)
+
+    def encode(self, message: Message | None) -> tuple[bytes, bytes]:
+        """A response's content type and bytes. Raises ValueError where it has no such form."""
+        if message is None:
+            raise ValueError("the call has neither a response nor an error")
+        name = self.route.response_body
+        if self.raw_response:
+            raw: Any = getattr(message, name) if name else message
+            return _content_type(raw.content_type), raw.data
+        codec = self._response_codec
+        return b"application/json", codec.encode_field(message, name) if name else codec.encode(message)
+
+
+class RestWire:
+    """The wire of a call with one request and one response. Nothing is read before the request is asked for."""
+
+    __slots__ = ("_exchange", "_query", "_received", "_served", "_values")
+
+    def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
+        self._served = served
+        self._exchange = exchange
+        self._values = values
+        self._query = query
+        self._received = False
+
+    async def receive(self) -> Message | None:
+        if self._received:
+            return None
+        self._received = True
+        body = await self._body()
+        return self._served.binding.request(self._values, self._query, body, self._exchange.head.content_type)
+
+    async def send_headers(self, headers: Sequence[Header]) -> None:
+        """Nothing yet: HTTP's status line goes first, and a unary call's is known at its end."""
+
+    async def send(self, message: Message) -> None:
+        raise TypeError("a unary response is no stream")
+
+    async def _body(self) -> bytes:
+        """The body, if the route takes it. Raises ServiceError."""
+        exchange, binding = self._exchange, self._served.binding
+        head = exchange.head
+        if head.fault is not None:
+            raise head.fault
+        if not head.may_have_body:
+            return b""
+        if not binding.takes_body:
+            await exchange.no_body()
+            return b""
+        self._check_media_type(head.content_type)
+        return await exchange.body()
+
+    def _check_media_type(self, content_type: str) -> None:
+        self._served.binding.check_media_type(content_type)
+
+
+class ManyRequestsWire(RestWire):
+    """The wire of a client stream: a JSON array, or a JSON value a line (NDJSON), in one body."""
+
+    __slots__ = ("_messages",)
+
+    async def receive(self) -> Message | None:
+        if not self._received:
+            self._received = True
+            self._messages = self._elements(await self._body())
+        return next(self._messages, None)
+
+    def _check_media_type(self, content_type: str) -> None:
+        if not _is_ndjson(content_type):
+            self._served.binding.check_media_type(content_type)
+
+    def _elements(self, body: bytes) -> Iterator[Message]:
+        binding = self._served.binding
+        for value in self._json_values(body):
+            message = binding.with_body(value)
+            binding.complete(message, self._values, self._query)
+            yield message
+
+    def _json_values(self, body: bytes) -> Iterator[object]:
+        if _is_ndjson(self._exchange.head.content_type):
+            yield from (parse_json(line) for line in body.split(b"\n") if line.strip())
+        elif body:
+            values = parse_json(body)
+            if not isinstance(values, list):
+                raise invalid("", "must be a JSON array")
+            yield from values
+
+
+class StreamWire(RestWire):
+    """The wire of a server stream: each message goes out as it comes, in the form that the caller accepts."""
+
+    __slots__ = ("_pending", "_sent", "framing", "started")
+
+    def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
+        super().__init__(served, exchange, values, query)
+        self.framing: Framing = ARRAY if served.raw_response else framing_for(exchange.head.accept)
+        self.started = False
+        self._sent = False
+        self._pending: Sequence[Header] = ()
+
+    def headers(self, headers: Sequence[Header], content_type: bytes = b"") -> list[RawHeader]:
+        """The head of the response."""
+        own: list[RawHeader] = [(b"content-type", content_type or self.framing.content_type)]
+        return [*own, *response_headers(headers)]
+
+    async def send_headers(self, headers: Sequence[Header]) -> None:
+        if self._served.raw_response:
+            self._pending = headers  # the content type comes with the first message
+        else:
+            await self._start(self.headers(headers))
+
+    async def send(self, message: Message) -> None:
+        try:
+            content_type, value = self._served.encode(message)
+        except ValueError as error:
+            raise TypeError(f"a response of {self._served.route.method.path} has no JSON form") from error
+        if self._served.raw_response:
+            if not self.started:
+                await self._start(self.headers(self._pending, content_type))
+        else:
+            value = self.framing.next(value) if self._sent else self.framing.first(value)
+        self._sent = True
+        if value:
+            await self._exchange.write(value)
+
+    async def end(self) -> None:
+        """End a stream that went well."""
+        if self._served.raw_response:
+            await self._exchange.end()
+        else:
+            await self._exchange.end(self.framing.end if self._sent else self.framing.empty)
+
+    async def end_with(self, error: bytes) -> None:
+        """End a stream that failed on its way with `{"error": …}`, or cut it off."""
+        if self._served.raw_response or self.framing.error is None:
+            await self._exchange.cut()
+        else:
+            await self._exchange.end(self.framing.error(error))
+
+    async def _start(self, headers: list[RawHeader]) -> None:
+        self.started = True
+        await self._exchange.start(200, headers)
+
+
+def _is_ndjson(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() in _NDJSON
+
+
+def _content_type(text: str) -> bytes:
+    """An HttpBody's content type as a header can carry it."""
+    if text and text.isascii() and text.isprintable():
+        return text.encode()
+    return b"application/octet-stream"
