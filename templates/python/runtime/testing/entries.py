@@ -1,0 +1,95 @@
+"""Entries: every way to call an RPC, over gRPC and by each REST route, and the samples that each can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from ..call import ProtocolName
+from ..definition import Definition, Kind, Method, Route
+from .rest_request import carried, carried_back
+from .samples import sample, variants
+
+_ALL_THE_REST = (("p q", "é"), ("p",), ("p", "q", "r"), ("p", "q", "r", "s", "t"), ())
+"""What `**` may stand for in a sample, the first choice first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One way to call an RPC; `route` is None for gRPC."""
+
+    method: Method
+    route: Route | None = None
+    rest: tuple[str, ...] = ()  # the segments that `**` of the route's template stands for in samples
+
+    @property
+    def protocol(self) -> ProtocolName:
+        return "grpc" if self.route is None else "rest"
+
+    @property
+    def answers_with_body(self) -> bool:
+        """Whether an answer says more than its status line: everything but a HEAD request's does."""
+        return self.route is None or self.route.verb != "HEAD"
+
+    def __str__(self) -> str:
+        if self.route is None:
+            return f"grpc {self.method.path}"
+        return f"rest {self.route.verb} {self.route.template}"
+
+    @property
+    def variants(self) -> int:
+        """How many variants of its samples there are."""
+        return max(variants(self.method.request), variants(self.method.response))
+
+    def requests(self, variant: int = 0) -> tuple[Message, ...]:
+        """Sample requests as far as this entry can carry them: three for a stream, else one."""
+        count = 3 if self.method.kind.streams_requests else 1
+        made = (sample(self.method.request, variant + position) for position in range(count))
+        return tuple(message if self.route is None else carried(self.route, message, self.rest) for message in made)
+
+    def responses(self, variant: int = 0) -> tuple[Message, ...]:
+        """Sample responses as far as this entry can carry them: three for a stream, else one."""
+        count = 3 if self.method.kind.streams_responses else 1
+        made = (sample(self.method.response, variant + position) for position in range(count))
+        return tuple(message if self.route is None else carried_back(self.route, message) for message in made)
+
+
+def entries(definition: Definition) -> tuple[Entry, ...]:
+    """Every way in: each RPC over gRPC, then each REST route that is served."""
+    over_grpc = [Entry(method) for method in definition.methods]
+    served = [route for route in definition.routes if not route.method.kind.streams_requests]
+    return (*over_grpc, *(Entry(route.method, route, _rest(route, served)) for route in served))
+
+
+def one_of_each(ways: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The first entry of each protocol and RPC kind: what a mechanism that is the same for all RPCs is tested on."""
+    chosen: dict[tuple[ProtocolName, Kind], Entry] = {}
+    for entry in ways:
+        if entry.answers_with_body:
+            chosen.setdefault((entry.protocol, entry.method.kind), entry)
+    return tuple(chosen.values())
+
+
+def _rest(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
+    """What `**` stands for, so that no more specific route takes the sample away from this one."""
+    if "**" not in route.segments:
+        return ()
+    others = [other for other in routes if other is not route and other.suffix == route.suffix]
+    for rest in _ALL_THE_REST:
+        at = route.segments.index("**")
+        path = (*route.segments[:at], *rest, *route.segments[at + 1 :])
+        path = tuple("?" if segment == "*" else segment for segment in path)
+        if not any(_fits(other.segments, path) for other in others):
+            return rest
+    return _ALL_THE_REST[0]
+
+
+def _fits(template: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether a path's segments match a template's, whatever else there is."""
+    if not template:
+        return not path
+    if template[0] == "**":
+        return any(_fits(template[1:], path[at:]) for at in range(len(path) + 1))
+    return bool(path) and template[0] in ("*", path[0]) and _fits(template[1:], path[1:])

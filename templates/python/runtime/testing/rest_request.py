@@ -1,0 +1,219 @@
+"""Transcoding in reverse: the HTTP request that brings a given message, by the rules of `google.api.http`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+from urllib.parse import quote, urlencode
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from ..definition import Capture, Route
+from .samples import is_map, sample, variants
+
+_HTTP_BODY: Final = "google.api.HttpBody"
+_LONGEST_QUERY: Final = 4096  # characters; a longer URL is cut off by many a proxy
+_TEXT_MESSAGES: Final = frozenset(
+    f"google.protobuf.{name}"
+    for name in (
+        *("Timestamp", "Duration", "FieldMask", "StringValue", "BytesValue", "BoolValue", "DoubleValue", "FloatValue"),
+        *("Int32Value", "Int64Value", "UInt32Value", "UInt64Value"),
+    )
+)
+"""Messages that ProtoJSON writes as one scalar, so that a query parameter can be one."""
+_NO_PARAMETERS: Final = frozenset(f"google.protobuf.{name}" for name in ("Any", "Struct", "Value", "ListValue"))
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """An HTTP request, its path percent-encoded."""
+
+    verb: str
+    path: str
+    query: str
+    body: bytes | None
+    content_type: str
+
+    @property
+    def target(self) -> str:
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+
+def carried(route: Route, request: M, rest: tuple[str, ...] = ("p",)) -> M:
+    """The request as far as the route can carry it, with path variables of the template's shape.
+
+    Without a body, repeated messages, maps and the like have no place. `rest` is what `**` stands for.
+    """
+    made = type(request)()
+    made.CopyFrom(request)
+    for capture in route.captures:
+        _fit_capture(made, route, capture, rest)
+    if route.body != "*":
+        captured = {capture.field_path for capture in route.captures}
+        for field in made.DESCRIPTOR.fields:
+            if field.name != route.body:
+                _keep_parameters(made, field, (), captured)
+        _shorten(route, made)
+    return made
+
+
+def carried_back(route: Route, response: M) -> M:
+    """The response as far as the route's `response_body` carries it."""
+    if not route.response_body:
+        return response
+    field = response.DESCRIPTOR.fields_by_name[route.response_body]
+    candidates = (sample(type(response), variant) for variant in range(variants(type(response))))
+    source = next((made for made in (response, *candidates) if _is_set(made, field)), response)
+    only = type(response)()
+    only.MergeFrom(source)
+    for other in only.DESCRIPTOR.fields:
+        if other.number != field.number:
+            only.ClearField(other.name)
+    return only
+
+
+def rest_request(route: Route, request: Message, *, proto_names: bool = False) -> RestRequest:
+    """The HTTP request that brings `request` (which `carried` has made fit) by that route.
+
+    `proto_names` spells fields as the contract does, not in lowerCamelCase: both are accepted.
+    """
+    path = _path(route, request)
+    remaining = type(request)()
+    remaining.CopyFrom(request)
+    for capture in route.captures:
+        parent = _parent(remaining, capture)
+        parent.ClearField(capture.field_path[-1])
+    body, content_type = _body(route, remaining, proto_names)
+    pairs = list(_parameters(route, remaining, proto_names=proto_names))
+    verb = route.verb if route.verb != "*" else "POST" if route.body else "GET"
+    return RestRequest(verb, path, urlencode(pairs), body, content_type)
+
+
+def _fit_capture(message: Message, route: Route, capture: Capture, rest: tuple[str, ...]) -> None:
+    template = route.segments[capture.start : capture.end]
+    parent = _parent(message, capture)
+    field = parent.DESCRIPTOR.fields_by_name[capture.field_path[-1]]
+    if template != ("*",):
+        segments: list[str] = []
+        for position, segment in enumerate(template):
+            segments += {"*": [f"{position} é+%"], "**": rest}.get(segment, [segment])
+        setattr(parent, field.name, "/".join(segments))
+    elif not _is_set(parent, field):  # it stands in a member of a oneof that this sample does not have
+        single = sample(type(parent))
+        if not _is_set(single, field):
+            single = next((one for one in _all_samples(type(parent)) if _is_set(one, field)), single)
+        setattr(parent, field.name, getattr(single, field.name) or "x")
+
+
+def _all_samples(message_type: type[M]) -> Iterator[M]:
+    return (sample(message_type, variant) for variant in range(variants(message_type)))
+
+
+def _parent(message: Message, capture: Capture) -> Any:
+    parent: Any = message
+    for name in capture.field_path[:-1]:
+        parent = getattr(parent, name)
+    return parent
+
+
+def _keep_parameters(
+    message: Message, field: FieldDescriptor, above: tuple[str, ...], captured: set[tuple[str, ...]]
+) -> None:
+    """Clear what no query parameter can say in that field of the message."""
+    path = (*above, field.name)
+    if path in captured or not _is_set(message, field):
+        return
+    inner = field.message_type
+    if inner is None or (inner.full_name in _TEXT_MESSAGES and not is_map(field)):
+        return
+    if not field.is_repeated and inner.full_name not in _NO_PARAMETERS:
+        value = getattr(message, field.name)
+        for below in inner.fields:
+            _keep_parameters(value, below, path, captured)
+        if value.ListFields():
+            return
+    message.ClearField(field.name)
+
+
+def _shorten(route: Route, message: Message) -> None:
+    """Clear the last fields until the query is of a length that every client and proxy lets through."""
+    own = {capture.field_path[0] for capture in route.captures} | {route.body}
+    droppable = [field.name for field, _ in message.ListFields() if field.name not in own]
+    while droppable and len(rest_request(route, message).query) > _LONGEST_QUERY:
+        message.ClearField(droppable.pop())
+
+
+def _path(route: Route, message: Message) -> str:
+    segments = [quote(segment, safe="") if segment not in ("*", "**") else "x" for segment in route.segments]
+    filled: list[list[str]] = [[segment] for segment in segments]
+    for capture in route.captures:
+        parent = _parent(message, capture)
+        text = _text(parent, parent.DESCRIPTOR.fields_by_name[capture.field_path[-1]])
+        several = capture.end - capture.start > 1 or route.segments[capture.start] == "**"
+        parts = text.split("/") if several else [text]
+        filled[capture.start] = [quote(part, safe="") for part in parts] if text else []
+        for position in range(capture.start + 1, capture.end):
+            filled[position] = []
+    path = "/" + "/".join(part for parts in filled for part in parts)
+    return f"{path}:{quote(route.suffix, safe=':')}" if route.suffix else path
+
+
+def _body(route: Route, message: Message, proto_names: bool) -> tuple[bytes | None, str]:
+    if not route.body:
+        return None, ""
+    target: Any = message
+    if route.body != "*":
+        field = message.DESCRIPTOR.fields_by_name[route.body]
+        if not _is_set(message, field):
+            return None, ""
+        target = getattr(message, field.name) if field.message_type is not None and not field.is_repeated else None
+    if target is not None and target.DESCRIPTOR.full_name == _HTTP_BODY:
+        return target.data, target.content_type
+    value: Any = _json(message, proto_names)
+    if route.body != "*":
+        value = value[_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names)]
+    return json.dumps(value).encode(), "application/json"
+
+
+def _parameters(route: Route, message: Message, *, proto_names: bool) -> Iterator[tuple[str, str]]:
+    if route.body != "*":
+        value = _json(message, proto_names)
+        if route.body:
+            value.pop(_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names), None)
+        yield from _flat(value, "")
+
+
+def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """The query parameters of a JSON value: dots into objects, one parameter for each entry of an array."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _flat(inner, name)
+    else:
+        yield name, value if isinstance(value, str) else json.dumps(value)
+
+
+def _text(message: Message, field: FieldDescriptor) -> str:
+    value = _json(message, proto_names=True).get(field.name, "")
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _json(message: Message, proto_names: bool) -> Any:
+    return json_format.MessageToDict(message, preserving_proto_field_name=proto_names)
+
+
+def _name(field: FieldDescriptor, proto_names: bool) -> str:
+    name: str = field.name if proto_names else field.json_name
+    return name
+
+
+def _is_set(message: Message, field: FieldDescriptor) -> bool:
+    return any(present.number == field.number for present, _ in message.ListFields())
