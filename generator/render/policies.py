@@ -10,6 +10,9 @@ from generator.plan.model import MethodPlan, Plan
 from generator.render.python import Construct, literal
 from generator.spec.server import Keepalive
 
+# Seconds; advised by OpenTelemetry's semantic conventions for http.server.request.duration and its likes.
+_STANDARD_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+
 
 @dataclass(frozen=True, slots=True)
 class PoliciesView:
@@ -90,7 +93,7 @@ def _sections(plan: Plan) -> dict[str, object]:
             "ObservabilityPolicy",
             {
                 "metrics": seen.metrics.exporter != "none",
-                "buckets": seen.metrics.buckets,
+                "buckets": seen.metrics.buckets or _STANDARD_BUCKETS,
                 "trace_sampler": seen.traces.sampler,
                 "trace_ratio": seen.traces.ratio,
                 "log_format": seen.logs.format,
