@@ -127,12 +127,14 @@ class AdminServer:
             await self._serving
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Made with IPPROTO_TCP: asyncio sets TCP_NODELAY on no other. Raises OSError."""
+def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """A bound socket, which other processes may share with `reuse_port`. Made with IPPROTO_TCP: asyncio sets TCP_NODELAY on no other. Raises OSError."""
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listener = socket.socket(family, kind, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.setblocking(False)
     except OSError as error:

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from contextvars import copy_context
 from typing import Any
 
-from .call import current_call
+from .current import current_call
 
 _log = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextvars import ContextVar
 from typing import Any, Literal, NoReturn, Protocol
 
 from google.protobuf.message import Message
@@ -204,10 +203,6 @@ class Call:
         if error is not None and self._task is not None:
             self._task.uncancel()
         return error
-
-
-current_call: ContextVar[Call] = ContextVar("current_call")
-"""The call being served here, set by the context stage: what log lines and outgoing calls belong to."""
 
 
 def _checked(name: str, value: str | bytes) -> Header:

@@ -11,14 +11,14 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
 from google.protobuf.message import Message
 
-from .call import current_call
+from .current import current_call
 
 REDACTED: Final = "[redacted]"
 _PIPE_BUF: Final = select.PIPE_BUF if hasattr(select, "PIPE_BUF") else 512
@@ -26,6 +26,15 @@ _MAX_BACKLOG: Final = 1 << 20  # bytes kept while nobody reads stderr; what come
 _RETRY: Final = 0.05  # seconds until stderr is looked at again
 _MAX_DEPTH: Final = 8
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
+
+
+Render = Callable[[Mapping[str, Any]], bytes]
+"""Makes the fields of a log line its bytes, newline included: `json_line` or `text_line`."""
+
+
+def renderer(log_format: str) -> Render:
+    """The renderer of `observability.logs.format`: "json" or "text"."""
+    return text_line if log_format == "text" else json_line
 
 
 class LineWriter:
@@ -94,16 +103,17 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-class JsonFormatter(logging.Formatter):
-    """Makes a log record one JSON object: its text, its extras, and the ids of the call it belongs to.
+class RecordFormatter(logging.Formatter):
+    """Makes a log record one line: its text, its extras, and the ids of the call it belongs to.
 
     Keys in `redact` never show their value, at any depth; neither do protobuf fields marked `debug_redact`.
     Never raises: a value that JSON cannot carry is shown as its `repr`.
     """
 
-    def __init__(self, redact: Iterable[str] = ()) -> None:
+    def __init__(self, redact: Iterable[str] = (), render: Render | None = None) -> None:
         super().__init__()
         self._redact = frozenset(redact)
+        self._render = render or json_line
 
     def format(self, record: logging.LogRecord) -> str:
         return self.line(record).decode().rstrip("\n")
@@ -129,7 +139,7 @@ class JsonFormatter(logging.Formatter):
             fields["exception"] = _traceback(record.exc_info)
         if record.stack_info:
             fields["stack"] = record.stack_info
-        return json_line(fields)
+        return self._render(fields)
 
     def _message(self, record: logging.LogRecord) -> str:
         try:
@@ -155,7 +165,7 @@ class JsonFormatter(logging.Formatter):
 class LineHandler(logging.Handler):
     """A logging handler over a LineWriter."""
 
-    def __init__(self, writer: LineWriter, formatter: JsonFormatter) -> None:
+    def __init__(self, writer: LineWriter, formatter: RecordFormatter) -> None:
         super().__init__()
         self._writer = writer
         self._lines = formatter
@@ -168,12 +178,12 @@ class LineHandler(logging.Handler):
         self._writer.flush()
 
 
-def configure(level: str, redact: Iterable[str], writer: LineWriter) -> None:
-    """Send everything the standard logging gets to `writer`, as JSON lines."""
+def configure(level: str, redact: Iterable[str], writer: LineWriter, render: Render) -> None:
+    """Send everything the standard logging gets to `writer`."""
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)
-    root.addHandler(LineHandler(writer, JsonFormatter(redact)))
+    root.addHandler(LineHandler(writer, RecordFormatter(redact, render)))
     root.setLevel(level)
     logging.captureWarnings(capture=True)
     # uvicorn tells of every start and stop at INFO; the lifecycle says it once.
@@ -229,6 +239,26 @@ def json_line(value: object) -> bytes:
             return json.dumps(value, default=_repr, skipkeys=True).encode() + b"\n"
         except (TypeError, ValueError, RecursionError) as error:
             return orjson.dumps({"message": f"not loggable: {type(error).__name__}"}) + b"\n"
+
+
+def text_line(fields: Mapping[str, Any]) -> bytes:
+    """The fields as a line for people: time, level and text first, a traceback on lines of its own at the end."""
+    rest = dict(fields)
+    ts, level = rest.pop("ts", ""), rest.pop("level", "")
+    when = ts.isoformat(timespec="milliseconds") if isinstance(ts, datetime) else str(ts)
+    head = _one_line(str(rest.pop("message", "") or rest.pop("event", "")))
+    tail = "".join(f"\n{rest.pop(name)}".rstrip() for name in ("exception", "stack") if name in rest)
+    pairs = "".join(f" {name}={_word(value)}" for name, value in rest.items() if value not in (None, ""))
+    return f"{when} {level:<8}{head}{pairs}{tail}\n".encode(errors="backslashreplace")
+
+
+def _word(value: object) -> str:
+    text = value if isinstance(value, str) else _compact(value)
+    return text if text.isprintable() and not any(letter in text for letter in ' "=') else _compact(text)
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _repr(value: object) -> str:

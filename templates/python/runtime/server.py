@@ -14,7 +14,7 @@ from .call import Call
 from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
-from .logs import Clock, LineWriter
+from .logs import Clock, LineWriter, renderer
 from .measures import Measures
 from .pipeline import Endpoint, arrange, compose, handler_endpoint
 from .settings import Settings
@@ -33,6 +33,10 @@ class ApplicationError(Exception):
     def __init__(self, findings: Sequence[str]) -> None:
         super().__init__("; ".join(findings))
         self.findings = tuple(findings)
+
+
+class PortError(Exception):
+    """A port that cannot be had."""
 
 
 class Server:
@@ -78,11 +82,11 @@ class Server:
         """Admin port, clients, application, transports; then every service serves.
 
         Must run in the task that later closes the application: what it opens may be bound to its task.
-        Raises ApplicationError for handlers that do not fit, OSError for an address that cannot be had, and what
+        Raises ApplicationError for handlers that do not fit, PortError for an address that cannot be had, and what
         the application raises; `shut_down` must follow in each case.
         """
         if self._admin is not None:
-            self.admin_port = await self._admin.start()
+            self.admin_port = await _bound(self._admin)
         clients = await self._clients.enter_async_context(self.definition.open_clients())
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
@@ -105,8 +109,8 @@ class Server:
             reuse_port=self.settings.reuse_port,
         )
         self._transports = [grpc, rest]
-        self.grpc_port = await grpc.start()
-        self.rest_port = await rest.start()
+        self.grpc_port = await _bound(grpc)
+        self.rest_port = await _bound(rest)
         self.health.serve()
 
     def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
@@ -122,6 +126,7 @@ class Server:
             log_level=logging.getLevelNamesMapping()[self.settings.log_level],
             redact=policies.observability.redact,
             clock=Clock(),
+            render=renderer(policies.observability.log_format),
             routes=self.definition.routes,
         )
         handlers = match_handlers(self.definition, application)
@@ -164,6 +169,13 @@ class Server:
         """Close the admin port, last of all."""
         if self._admin is not None:
             await self._admin.stop()
+
+
+async def _bound(listener: Transport | AdminServer) -> int:
+    try:
+        return await listener.start()
+    except OSError as error:
+        raise PortError(error.strerror or str(error)) from error
 
 
 def match_handlers(definition: Definition, application: Application) -> Mapping[str, ServiceBase]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..definition import Method, Route
-from ..logs import Clock
+from ..logs import Clock, Render
 from ..measures import DEADLINE_EXPIRED, DEADLINE_SPENT, DRAINING, Measures, uncounted
 from ..pipeline import NamedStage
 from ..snapshot import MethodPolicy, UnmappedPolicy
@@ -39,6 +39,7 @@ class Environment:
     log_level: int
     redact: Collection[str]
     clock: Clock
+    render: Render
     routes: Sequence[Route]
 
 
@@ -58,7 +59,9 @@ def built_in(method: Method, policy: MethodPolicy, environment: Environment) -> 
     if measures is not None:
         stages.append(NamedStage("metrics", Metrics(measures, method, verbs)))
     if environment.write_line is not None and environment.log_level <= logging.ERROR:
-        log = AccessLog(environment.write_line, environment.log_level, environment.redact, environment.clock)
+        log = AccessLog(
+            environment.write_line, environment.log_level, environment.redact, environment.clock, environment.render
+        )
         stages.append(NamedStage("access_log", log))
 
     def counter(stage: str, reason: str) -> Callable[[], None]:

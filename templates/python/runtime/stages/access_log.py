@@ -1,4 +1,4 @@
-"""The access log stage: one line of JSON a call."""
+"""The access log stage: one line a call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from grpc import StatusCode
 
 from ..call import Call
 from ..errors import ServiceError
-from ..logs import REDACTED, Clock, json_line
+from ..logs import REDACTED, Clock, Render
 from ..measures import EVENT_CALL
 from ..pipeline import Endpoint
 
@@ -27,13 +27,16 @@ class AccessLog:
     `level` is the lowest level that is written (`logging.INFO` and so on).
     """
 
-    __slots__ = ("_clock", "_level", "_redact", "_write")
+    __slots__ = ("_clock", "_level", "_redact", "_render", "_write")
 
-    def __init__(self, write: Callable[[bytes], None], level: int, redact: Collection[str], clock: Clock) -> None:
+    def __init__(
+        self, write: Callable[[bytes], None], level: int, redact: Collection[str], clock: Clock, render: Render
+    ) -> None:
         self._write = write
         self._level = level
         self._redact = frozenset(redact)
         self._clock = clock
+        self._render = render
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         started = time.perf_counter()
@@ -76,4 +79,4 @@ class AccessLog:
         for name in self._redact:
             if name in fields:
                 fields[name] = REDACTED
-        return json_line(fields)
+        return self._render(fields)

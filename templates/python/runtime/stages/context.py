@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from ..call import Call, current_call
+from ..call import Call
+from ..current import current_call
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy
 
