@@ -36,7 +36,7 @@ class Restless(Sample):
             case "block":
                 print("blocking", flush=True)
                 while True:  # no await: the loop is held
-                    time.sleep(0.01)
+                    time.sleep(0.01)  # noqa: ASYNC251 - the fault
             case "wait":
                 print("waiting", flush=True)
                 await asyncio.sleep(float(request.number) / 1000)
