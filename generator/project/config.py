@@ -34,6 +34,11 @@ class Config:
 
 def read(project: Path) -> Config:
     """The configuration of the project in that folder. Raises InputError with all that is wrong with it."""
+    document, table, lines = _parsed(project)
+    return _checked(document, table, lines)
+
+
+def _parsed(project: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], _Lines]:
     place = Place(shown(project, FILE))
     try:
         text = (project / FILE).read_bytes().decode()
@@ -55,7 +60,7 @@ def read(project: Path) -> Config:
     table = tool.get("holdfast") if isinstance(tool, dict) else None
     if not isinstance(table, dict):
         raise InputError.one(place, "no-project", "it has no table [tool.holdfast]", "was it made by `holdfast new`?")
-    return _checked(document, table, _Lines(place.file, text))
+    return document, table, _Lines(place.file, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,17 @@ class _Lines:
         return Place(self.file, line_of_table)
 
 
-def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Lines) -> Config:
-    findings = list(_misused_keys(table, lines))
+def identity(project: Path) -> tuple[str, str]:
+    """The project's name and package. Raises InputError where one cannot be such a name."""
+    document, table, lines = _parsed(project)
+    name, package, findings = _identity(document, table, lines)
+    if findings:
+        raise InputError(findings)
+    return name, package
+
+
+def _identity(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Lines) -> tuple[str, str, list[Finding]]:
+    findings: list[Finding] = []
     project = document.get("project")
     name = project.get("name") if isinstance(project, dict) else None
     if isinstance(name, str):
@@ -90,6 +104,12 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         findings += package_findings(package, lines.of("package"))
     else:
         findings.append(Finding(lines.of("package"), "project-config", "`package` must be a string"))
+    return str(name), str(package), findings
+
+
+def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Lines) -> Config:
+    name, package, findings = _identity(document, table, lines)
+    findings += _misused_keys(table, lines)
     contracts = table.get("contracts")
     if not isinstance(contracts, list) or not all(isinstance(entry, str) for entry in contracts):
         findings.append(Finding(lines.of("contracts"), "project-config", "`contracts` must be a list of strings"))
@@ -108,7 +128,7 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         findings.append(Finding(lines.of("spec"), "project-config", f'"{spec}" is no path inside the project'))
     if findings:
         raise InputError(findings)
-    return Config(str(name), str(package), tuple(contracts), str(spec), lines.of("contracts"))
+    return Config(name, package, tuple(contracts), str(spec), lines.of("contracts"))
 
 
 def _misused_keys(table: Mapping[str, Any], lines: _Lines) -> Iterator[Finding]:
@@ -151,5 +171,8 @@ def _import_path(folder: Path, entry: str) -> str:
 
 
 def _glob(folder: Path, pattern: str) -> list[str]:
-    found = (path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file())
+    try:
+        found = [path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()]
+    except ValueError:  # `**` beside other characters
+        return []
     return sorted(path for path in found if path.endswith(".proto"))

@@ -19,8 +19,11 @@ def import_insertions(source: PythonSource, imports: Iterable[Import]) -> list[I
     missing = sorted({needed for needed in imports if needed.bound not in bound})
     insertions: list[Insertion] = []
     for module in dict.fromkeys(needed.module for needed in missing):
-        names = sorted((needed for needed in missing if needed.module == module), key=lambda needed: _rank(needed.name))
-        insertions += _joined(source, names) or [_line(source, module, names)]
+        here = [needed for needed in missing if needed.module == module]
+        names = sorted((needed for needed in here if not needed.alias), key=lambda needed: _rank(needed.name))
+        if names:
+            insertions += _joined(source, names) or [_line(source, module, names)]
+        insertions += (_line(source, module, [needed]) for needed in here if needed.alias)
     return insertions
 
 
@@ -85,7 +88,7 @@ def _joined(source: PythonSource, names: Sequence[Import]) -> list[Insertion]:
 
 def _name(source: PythonSource, statement: ast.ImportFrom, needed: Import) -> Insertion:
     """One more name in an import that is there, before the first that sorts after it."""
-    text = (needed.name + (f" as {needed.alias}" if needed.alias else "")).encode()
+    text = needed.name.encode()
     aliases = statement.names
     for index, alias in enumerate(aliases):
         if _rank(alias.name) > _rank(needed.name):

@@ -1,0 +1,110 @@
+"""A project's inputs turned into everything a generation is about to write, in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+from generator import __version__
+from generator.contract.load import load as load_contract
+from generator.contract.model import Contract
+from generator.errors import Finding, InputError, Place
+from generator.plan.build import build
+from generator.plan.model import Plan
+from generator.project import config as configuration
+from generator.project.changes import Changes
+from generator.project.config import CONTRACT_FOLDER, Config
+from generator.project.disk import Disk
+from generator.project.lock import Lock, load
+from generator.project.ownership import decide, formatted
+from generator.project.paths import LOCK, is_project_path, shown
+from generator.render.emit import Emit, Owner
+from generator.spec.load import load as load_spec
+
+_TOOLS = ("black", "grpcio-tools")
+_EMPTY = sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a project's inputs amount to; `lock` is the new lock without its files."""
+
+    config: Config
+    plan: Plan
+    emits: tuple[Emit, ...]
+    lock: Lock
+
+
+def plan_of(project: Path) -> tuple[Config, Plan]:
+    """The project's configuration and plan. Raises InputError with what is wrong with its inputs."""
+    config = configuration.read(project)
+    findings: list[Finding] = []
+    contract = spec = None
+    try:
+        contract = load_contract(configuration.contract_roots(project, config), [project / CONTRACT_FOLDER])
+    except InputError as error:
+        findings += error.findings
+    try:
+        spec = load_spec(project / config.spec)
+    except InputError as error:
+        findings += error.findings
+    if contract is None or spec is None:
+        raise InputError(findings)
+    return config, build(contract, spec, name=config.name, package=config.package)
+
+
+def compute(project: Path, disk: Disk, before: Lock | None, force: Sequence[str] = ()) -> Build:
+    """Everything a generation of the project would write.
+
+    What `disk` shows to be formatted already, by the lock `before`, is not formatted again. Raises InputError with
+    what is wrong with the inputs.
+    """
+    from generator.render.render import render
+
+    config, plan = plan_of(project)
+    tools = {name: version(name) for name in _TOOLS}
+    emits = render(plan, formatted(disk, before, tools, force))
+    if any(_is_hollow(emit, before) for emit in emits):
+        emits = render(plan)
+    return Build(config, plan, emits, Lock(__version__, tools, _input_hashes(disk, config, plan.contract)))
+
+
+def _is_hollow(emit: Emit, before: Lock | None) -> bool:
+    """Whether a file that may be written shares its raw text with one that is not, and so came without content."""
+    locked = before.files.get(emit.path) if before else None
+    kept = locked is not None and locked.owner is not Owner.MANAGED
+    return not emit.content and emit.raw_hash not in ("", _EMPTY) and not kept
+
+
+def _input_hashes(disk: Disk, config: Config, contract: Contract) -> Mapping[str, str]:
+    paths = [f"{CONTRACT_FOLDER}/{path}" for path, file in contract.files.items() if not file.provided]
+    hashes = {path: disk.digest(path) for path in [*paths, config.spec]}
+    return {path: found for path, found in sorted(hashes.items()) if found}
+
+
+def read_lock(disk: Disk) -> Lock | None:
+    """The project's lock, None where there is none. Raises InputError where it cannot be trusted."""
+    content = disk.read(LOCK)
+    return None if content is None else load(content, shown(disk.project, LOCK))
+
+
+def changes(project: Path, force: Sequence[str] = ()) -> tuple[Build, Changes]:
+    """What generating the project would do to it. Raises InputError with what is wrong with its inputs."""
+    disk = Disk(project)
+    before = read_lock(disk)
+    names = [_forced(project, path) for path in force]
+    built = compute(project, disk, before, names)
+    return built, decide(disk, built.emits, before, built.lock, names)
+
+
+def _forced(project: Path, path: str) -> str:
+    """A `--force` argument relative to the project: as findings name it, or as it is found from here."""
+    named = [os.path.relpath(Path(path).resolve(), project.resolve()), os.path.normpath(path)]
+    inside = [Path(name).as_posix() for name in named if is_project_path(Path(name).as_posix())]
+    if not inside:
+        raise InputError.one(Place(path), "unsafe-path", "--force takes files and folders inside the project")
+    return next((name for name in inside if (project / name).exists()), inside[0])

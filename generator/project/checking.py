@@ -1,0 +1,65 @@
+"""`holdfast check`: whether a project is as its inputs say, and if not, in which way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from generator.errors import Finding, Place
+from generator.project.build import changes
+from generator.project.changes import Changes, Fault
+from generator.project.disk import Disk
+from generator.project.lock import dump
+from generator.project.paths import LOCK, shown
+from generator.project.transaction import PENDING, is_interrupted
+
+_HINTS = {
+    Fault.STALE: "run `holdfast generate`",
+    Fault.EDITED: "move what you wrote to a file of yours and run `holdfast generate --force PATH`",
+    Fault.MISSING: "run `holdfast generate`, or take it from version control",
+    Fault.ORPHANED: "remove it",
+}
+_WHAT = {
+    Fault.STALE: "it is not what the contract and the spec say now",
+    Fault.EDITED: "a generated file was edited by hand",
+    Fault.MISSING: "a generated file is missing",
+    Fault.ORPHANED: "nothing generates this file",
+}
+EXIT_CODES = {Fault.STALE: 10, Fault.EDITED: 11, Fault.MISSING: 12, Fault.ORPHANED: 12}
+"""What `check` exits with, by fault; of several, the first in the order of `_ORDER`."""
+
+_ORDER = (Fault.EDITED, Fault.MISSING, Fault.ORPHANED, Fault.STALE)
+
+
+def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
+    """The exit code (0 for a project in order) and a finding for each file that is not as it should be.
+
+    Writes nothing. Raises InputError where the inputs are wrong.
+    """
+    built, decided = changes(project)
+    folder = f"src/{built.config.package}/gen"
+    faults = sorted(_faults(project, decided, folder), key=lambda fault: fault[0])
+    if not faults:
+        return 0, ()
+    worst = min((fault for _, fault in faults), key=_ORDER.index)
+    return EXIT_CODES[worst], tuple(_finding(project, path, fault) for path, fault in faults)
+
+
+def _faults(project: Path, decided: Changes, folder: str) -> Iterator[tuple[str, Fault]]:
+    for change in decided.files:
+        if change.fault is not None:
+            yield change.path, change.fault
+    known = {change.path for change in decided.files}
+    for path in Disk(project).below(folder):
+        if path not in known:
+            yield path, Fault.ORPHANED
+    if decided.lock_before is None:
+        yield LOCK, Fault.MISSING
+    elif decided.lock_before != dump(decided.lock):
+        yield LOCK, Fault.STALE
+    if is_interrupted(project):
+        yield PENDING, Fault.STALE
+
+
+def _finding(project: Path, path: str, fault: Fault) -> Finding:
+    return Finding(Place(shown(project, path)), fault.name.lower(), _WHAT[fault], _HINTS[fault].replace("PATH", path))

@@ -1,0 +1,224 @@
+"""Makes a new project: everything is found to be in order first, then made aside, then moved into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generator import resources
+from generator.errors import Finding, InputError, Place
+from generator.project import build, config, inputs, names
+from generator.project.changes import Changes
+from generator.project.paths import cannot
+from generator.project.writer import apply
+
+_COMMAND_LINE = Place("command line")
+_ANSWERS = frozenset({"name", "package", "description"})
+_TEMPLATE = ("copier.yml", "templates/python/skeleton")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asks for; `answers` are for copier's questions, by name."""
+
+    dest: Path
+    contracts: Sequence[str] = ()
+    include: Sequence[Path] = ()
+    spec: Path | None = None
+    name: str = ""
+    package: str = ""
+    answers: Mapping[str, str] | None = None
+    defaults: bool = True  # ask nothing
+
+
+def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
+    """Makes the project and returns what was generated, and the plan's warnings.
+
+    Raises InputError, with nothing written, where the destination is taken, an input is wrong or the file system
+    refuses.
+    """
+    answers = dict(request.answers or {})
+    name = request.name or answers.get("name") or request.dest.absolute().name
+    package = request.package or answers.get("package") or names.package_of(name)
+    _check(request, name, package)
+    given = inputs.read(request.contracts, request.include, request.spec, name=name, package=package)
+    if request.defaults or request.name:
+        answers["name"] = name
+    if request.defaults or request.package:
+        answers["package"] = package
+    with _aside(request.dest) as project:
+        try:
+            _copy(project, answers, {"name": name, "package": package}, defaults=request.defaults)
+            asked = config.identity(project)
+            if asked != (name, package) and not request.contracts:
+                given = inputs.read((), (), request.spec, name=asked[0], package=asked[1])
+            inputs.lay_down(project, given)
+            built, changes = build.changes(project)
+            apply(project, changes)
+        except InputError as error:
+            raise InputError(_moved(finding, project, request) for finding in error.findings) from None
+        _own(project)
+        _place(project, request.dest)
+    return changes, tuple(_moved(finding, project, request) for finding in built.plan.warnings)
+
+
+def complete(
+    project: Path, contracts: Sequence[str], include: Sequence[Path], spec: Path | None, *, name: str, package: str
+) -> tuple[Changes, Sequence[Finding]]:
+    """Does what `new` does once copier has rendered the skeleton into `project`: copier's own task calls this.
+
+    Raises InputError as `new` does; what copier has made is copier's to remove.
+    """
+    findings = [*names.name_findings(name, _COMMAND_LINE), *names.package_findings(package, _COMMAND_LINE)]
+    if findings:
+        raise InputError(findings)
+    inputs.lay_down(project, inputs.read(contracts, include, spec, name=name, package=package))
+    built, changes = build.changes(project)
+    apply(project, changes)
+    return changes, built.plan.warnings
+
+
+def _check(request: Request, name: str, package: str) -> None:
+    findings: list[Finding] = []
+    dest = Place(str(request.dest))
+    try:
+        taken = request.dest.is_dir() and any(entry.name != ".git" for entry in request.dest.iterdir())
+    except OSError as error:
+        findings.append(cannot(request.dest, "read", error))
+    else:
+        if taken:
+            findings.append(Finding(dest, "destination-not-empty", "the folder is not empty", "choose another"))
+        elif os.path.lexists(request.dest) and not request.dest.is_dir():
+            findings.append(Finding(dest, "destination-not-a-folder", "there is something else of that name"))
+    for key in sorted((request.answers or {}).keys() - _ANSWERS):
+        hint = f"known: {', '.join(sorted(_ANSWERS))}"
+        findings.append(Finding(_COMMAND_LINE, "unknown-answer", f'--set knows no "{key}"', hint))
+    findings += names.name_findings(name, _COMMAND_LINE)
+    if not findings or request.package:
+        findings += names.package_findings(package, _COMMAND_LINE)
+    if findings:
+        raise InputError(findings)
+
+
+def _copy(project: Path, answers: Mapping[str, str], proposed: Mapping[str, str], *, defaults: bool) -> None:
+    """Has copier render the skeleton into the empty folder `project`."""
+    import copier
+    from copier.errors import CopierError
+
+    data = {**answers, **_origin(), "contract": "", "include": "", "spec": "", "invoked_from": ""}
+    with tempfile.TemporaryDirectory(prefix="holdfast-") as template:
+        # A copy that is no repository: copier would clone one, and take the latest tag instead of what is here.
+        for part in _TEMPLATE:
+            source, target = resources.root() / part, Path(template, part)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(source, target)
+        try:
+            copier.run_copy(
+                template,
+                project,
+                data=data,
+                user_defaults=dict(proposed),
+                settings=copier.Settings(),
+                defaults=defaults,
+                quiet=True,
+                skip_tasks=True,
+                overwrite=True,
+            )
+        except KeyboardInterrupt:
+            raise
+        except (CopierError, ValueError) as error:
+            raise InputError.one(_COMMAND_LINE, "answer", " ".join(str(error).split())) from None
+        except OSError as error:
+            raise InputError([cannot(error.filename or project, "write", error)]) from None
+
+
+def _origin() -> Mapping[str, str]:
+    """Where the template comes from, as copier would record it, when it is a git repository: for `copier update`."""
+    root = resources.root()
+    if not (root / ".git").exists():
+        return {}
+    command = ["git", "-C", str(root), "describe", "--tags", "--always"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - a fixed command
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"template_source": str(root), "template_commit": found.stdout.strip()}
+
+
+@contextmanager
+def _aside(dest: Path) -> Iterator[Path]:
+    """An empty folder on the file system of `dest`; it, and folders made for it, are gone if anything goes wrong.
+
+    Beside a destination that is not there yet; inside one that is, which may be a mount of its own.
+    """
+    parent = dest if dest.is_dir() else dest.absolute().parent
+    made = []
+    try:
+        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir()
+            made.append(folder)
+        aside = Path(tempfile.mkdtemp(prefix=".holdfast-new-", dir=parent))
+    except OSError as error:
+        _remove(made)
+        raise InputError([cannot(error.filename or parent, "write", error)]) from None
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        _remove(made)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _own(project: Path) -> None:
+    """Gives every file and folder the modes that the user's umask asks for."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    for path in [project, *sorted(project.rglob("*"))]:
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
+
+
+def _place(project: Path, dest: Path) -> None:
+    """Moves the finished project to its destination; what is there already (.git) stays."""
+    moved: list[Path] = []
+    try:
+        if not dest.is_dir():
+            project.rename(dest)
+            return
+        for entry in sorted(project.iterdir()):
+            entry.rename(dest / entry.name)
+            moved.append(dest / entry.name)
+    except OSError as error:
+        for path in moved:
+            path.rename(project / path.name)
+        raise InputError([cannot(dest, "write", error)]) from None
+
+
+def _moved(finding: Finding, project: Path, request: Request) -> Finding:
+    """A finding about the folder aside, told of what the user knows: their spec, or the destination."""
+    path = Path(finding.place.file)
+    if not path.is_absolute() or not path.is_relative_to(project):
+        base = Path(os.path.relpath(project))
+        if not path.is_relative_to(base):
+            return finding
+        relative = path.relative_to(base)
+    else:
+        relative = path.relative_to(project)
+    known = request.spec if request.spec and relative == Path(inputs.SPEC) else request.dest / relative
+    return replace(finding, place=replace(finding.place, file=str(known)))
