@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.errors import Finding
+from generator.errors import Finding, Place
 from generator.spec.dependencies import ClientPolicy
-from generator.spec.document import Node, Path, dotted, key_place, value_place
+from generator.spec.document import Node, Path, Scalar, dotted, find, key_place, value_place
 from generator.spec.fields import Model, fields
 from generator.spec.findings import did_you_mean
 from generator.spec.messages import placeholders
@@ -35,10 +35,15 @@ def check(document: ResilienceSpec, root: Node) -> list[Finding]:
         _registry,
     ):
         findings += [
-            Finding(value_place(root, path), rule_id, f"{dotted(path)}: {message}" if path else message, hint)
+            Finding(_place(root, path), rule_id, f"{dotted(path)}: {message}" if path else message, hint)
             for path, rule_id, message, hint in rule(document.spec)
         ]
     return findings
+
+
+def _place(root: Node, path: Path) -> Place:
+    """A value's own place, or that of its key where it is a whole section."""
+    return value_place(root, path) if isinstance(find(root, path), Scalar) else key_place(root, path)
 
 
 _Found = tuple[Path, str, str, str]

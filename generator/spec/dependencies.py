@@ -75,6 +75,7 @@ class IdempotencyKey(Model):
 class ClientPolicy(Model):
     """Mechanisms for calls to a dependency. `false` turns one off at the level where it stands."""
 
+    fallback: Switch[Fallback] = setting(None, "What answers when the dependency cannot.")
     timeout: Switch[Timeout] = setting(None, "How long calls may take.")
     adaptive_timeout: Switch[AdaptiveTimeout] = setting(None, "An attempt timeout that follows the dependency's state.")
     idempotency: Switch[IdempotencyKey] = setting(None, "The key that makes repeated attempts harmless.")
@@ -83,7 +84,6 @@ class ClientPolicy(Model):
     rate_limiter: Switch[RateLimiter] = setting(None, "How many calls a second are sent.")
     circuit_breaker: Switch[CircuitBreaker] = setting(None, "Stops calling what keeps failing.")
     bulkhead: Switch[Bulkhead] = setting(None, "How many calls run at once.")
-    fallback: Switch[Fallback] = setting(None, "What answers when the dependency cannot.")
 
 
 class Dependency(ClientPolicy):
@@ -95,6 +95,8 @@ class Dependency(ClientPolicy):
         "Its .proto file, looked up as the main contract is; a typed client is generated.",
         example="inventory/v1/inventory.proto",
     )
-    target: Text = setting("", "Where it is.", example="dns:///inventory:50051")
+    target: Text = setting("", "Where it is.", example="dns:///inventory:50051", needed=True)
     optional: Bool = setting(False, "Whether the service is ready without it.")
-    methods: Mapping[Name, ClientPolicy] = setting(None, "Overrides for single methods, by name.", factory=dict)
+    methods: Mapping[Name, ClientPolicy] = setting(
+        None, "Overrides for single methods, by name.", example={"GetStock": {"retry": False}}, factory=dict
+    )

@@ -43,7 +43,7 @@ class CodeRow(Model):
     http: HttpErrorStatus | None = setting(None, "The HTTP status; by the gRPC code when absent.", example=422)
     code: BusinessCode | None = setting(None, "Your own code, carried to both protocols.", example="ERR_PARAM_001")
     retryable: Bool | None = setting(
-        None, "Whether a client may try again; by the gRPC code (UNAVAILABLE may) when absent."
+        None, "Whether a client may try again; by the gRPC code (UNAVAILABLE may) when absent.", example=True
     )
     retry_after: Duration | None = setting(None, "How long a client should wait.", example="1s")
     message: Messages = setting(

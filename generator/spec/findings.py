@@ -107,8 +107,13 @@ def _null_hint(shape: Shape | None) -> str:
 
 def translate(error: ValidationError, model: type[Model], root: Node) -> list[Finding]:
     """A finding for each of pydantic's complaints about `root` read as `model`, except those about null."""
-    found = [_finding(detail, model, root) for detail in error.errors(include_url=False) if detail["input"] is not None]
-    return sorted(set(found))
+    return sorted(
+        {
+            _finding(detail, model, root)
+            for detail in error.errors(include_url=False)
+            if detail["input"] is not None or detail["type"] == "extra_forbidden"
+        }
+    )
 
 
 def _finding(detail: ErrorDetails, model: type[Model], root: Node) -> Finding:

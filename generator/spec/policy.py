@@ -68,6 +68,6 @@ class ServerPolicy(Model):
     rate_limiter: Switch[RateLimiter] = setting(None, "How many calls a second are admitted.")
     validation: Switch[Validation] = setting(None, "Checks of the request beyond its wire form.")
     idempotency: Switch[Idempotency] = setting(None, "The same call twice runs once.")
-    circuit_breaker: Switch[CircuitBreaker] = setting(None, "Stops running a handler that keeps failing.")
     fallback: Switch[Fallback] = setting(None, "What answers when the handler cannot.")
+    circuit_breaker: Switch[CircuitBreaker] = setting(None, "Stops running a handler that keeps failing.")
     streaming: Switch[Streaming] = setting(None, "Limits of streaming calls.")

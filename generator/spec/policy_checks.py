@@ -98,6 +98,8 @@ def check_policy(policy: Model, tree: Section) -> list[Finding]:
 
 def _order(policy: Model, tree: Section) -> Iterator[Finding]:
     for low, smaller, high, larger in _disordered(policy):
+        if not (written(tree, low) and written(tree, high)):
+            continue
         (low_level, low_place), (high_level, high_place) = origin(tree, low), origin(tree, high)
         culprit, other = (high_place, low_place) if _stronger(high_level, low_level) else (low_place, high_place)
         message = f"{dotted(low)} ({_shown(smaller)}) is more than {dotted(high)} ({_shown(larger)})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.fields import KeyField, Model, Shape, fields
+from generator.spec.layers import built_in
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
 from generator.spec.support import MECHANISMS, SECTIONS
@@ -131,6 +132,8 @@ def _type(shape: Shape, sections: dict[type[Model], _Section]) -> str:
 def _default(model: type[Model], field: KeyField) -> str:
     if field.rule.needed:
         return "must be set"
+    if model is ServerPolicy and field.key in built_in().block.entries and field.shape.switch:
+        return "on"
     if field.shape.kind in ("model", "map") or field.info.default_factory is not None:
         return "off" if field.shape.switch and field.info.default_factory is None else ""
     value = model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)[field.key]

@@ -69,6 +69,7 @@ def _tidy(node: Any) -> None:
         node["$ref"] = "#/$defs/Duration"
     if "patternProperties" in node:
         node["additionalProperties"] = False
+        node.pop("propertyNames", None)
     for item in list(node.values()):
         _tidy(item)
 

@@ -39,7 +39,7 @@ class Selector:
 
 def parse_selector(text: str, place: Place) -> Selector:
     """`text` as a selector; InputError when it is none."""
-    if not re.match(SELECTOR_PATTERN, text):
+    if not re.fullmatch(SELECTOR_PATTERN, text):
         hint = "a selector is Method, Service/Method, package.Service/Method or Service/*"
         raise InputError.one(place, "wrong-selector", f"'{text}' is not a selector", hint)
     service, _, method = text.rpartition("/")

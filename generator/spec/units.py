@@ -47,7 +47,7 @@ def parse_duration(text: str) -> float:
 
     Units descend and appear once each, as Go writes them; there is no bare number, not even 0.
     """
-    if not text or not _DURATION_TEXT.match(text):
+    if not text or not _DURATION_TEXT.fullmatch(text):
         raise ValueError(_duration_problem(text))
     seconds = sum((Decimal(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(text)), Decimal(0))
     if seconds > MAX_DURATION:
@@ -94,7 +94,7 @@ def format_duration(seconds: float) -> str:
 
 def parse_size(text: str) -> int:
     """Bytes of `64KiB`, `1MiB`, `4MB`, `512B`; ValueError for anything else."""
-    found = _SIZE_TEXT.match(text)
+    found = _SIZE_TEXT.fullmatch(text)
     if not found:
         raise ValueError(_size_problem(text))
     size = Decimal(found[1]) * _SIZE_UNITS[found[2]]
