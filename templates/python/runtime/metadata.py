@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 class Metadata:
@@ -12,6 +12,13 @@ class Metadata:
 
     def __init__(self, pairs: Iterable[tuple[str, str | bytes]] = ()) -> None:
         self._pairs: tuple[tuple[str, str | bytes], ...] = tuple((name.lower(), value) for name, value in pairs)
+
+    @classmethod
+    def lower(cls, pairs: Sequence[tuple[str, str | bytes]]) -> Metadata:
+        """Metadata of pairs whose names are lower-case already."""
+        metadata = cls.__new__(cls)
+        metadata._pairs = tuple(pairs)
+        return metadata
 
     def get(self, name: str) -> str | bytes | None:
         """The first value under that name, None if there is none."""

@@ -177,26 +177,38 @@ class _StreamWire:
 def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable) -> RpcHandler:
     """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
 
-    def begin(wire: _UnaryWire | _StreamWire, context: Context) -> Call:
-        return Call(
+    message_type = method.request
+
+    async def serve_unary(request: bytes, context: Context) -> bytes | None:
+        wire = _UnaryWire(context, message_type, request)
+        call = Call(
             method,
             "grpc",
             wire,
-            Metadata(context.invocation_metadata() or ()),
+            Metadata.lower(context.invocation_metadata()),
             peer=context.peer(),
             client_timeout=_client_timeout(context),
             spawn=spawn,
         )
-
-    async def serve_unary(request: bytes, context: Context) -> bytes | None:
-        wire = _UnaryWire(context, method.request, request)
-        call = begin(wire, context)
         await endpoint(call)
+        if call.error is None and not call.headers and not call.trailers and call.response is not None:
+            try:
+                return call.response.SerializeToString()
+            except EncodeError:  # met again, and answered, in the general way
+                return await _finish(call, wire, context, table)
         return await _finish(call, wire, context, table)
 
     async def serve_stream(_: object, context: Context) -> bytes | None:
-        wire = _StreamWire(context, method.request)
-        call = begin(wire, context)
+        wire = _StreamWire(context, message_type)
+        call = Call(
+            method,
+            "grpc",
+            wire,
+            Metadata.lower(context.invocation_metadata()),
+            peer=context.peer(),
+            client_timeout=_client_timeout(context),
+            spawn=spawn,
+        )
         await endpoint(call)
         return await _finish(call, wire, context, table)
 
