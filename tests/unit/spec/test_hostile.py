@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from generator.errors import InputError
 from generator.spec.document import decode
 from generator.spec.fields import fields
 from generator.spec.layers import client_layers, method_layers
-from generator.spec.load import Spec, load_text
+from generator.spec.load import load_text
 from generator.spec.model import ResilienceSpec, SpecBody
 from generator.spec.resolve import resolve, resolve_client
 from generator.spec.support import check_support
@@ -36,20 +37,15 @@ trees = st.recursive(
 )
 
 
-def outcome(text: str) -> Spec | InputError:
-    """Reads and resolves; anything but these two is a failure of the test."""
-    try:
+def survives(text: str) -> None:
+    """Reads and resolves; an exception other than InputError fails the test."""
+    with contextlib.suppress(InputError):
         spec = load_text(text, "s.yaml")
         check_support(spec)
         for method in [*spec.body.methods, "Get"]:
             resolve(method_layers(spec, "shop.v1.Orders", method))
         for name in spec.body.dependencies:
             resolve_client(client_layers(spec, name, "Get"))
-    except InputError as error:
-        assert str(error)
-        assert all("\n" not in str(finding) for finding in error.findings)
-        return error
-    return spec
 
 
 @given(st.text(max_size=200))
@@ -58,21 +54,19 @@ def outcome(text: str) -> Spec | InputError:
 @example("{" * 39 + "}" * 39)
 @example("spec: {methods: &m {Get: {profile: *m}}}")
 def test_any_text_is_a_spec_or_findings(text: str) -> None:
-    outcome(text)
+    survives(text)
 
 
 @given(st.dictionaries(keys, trees, max_size=4))
 def test_any_document_is_a_spec_or_findings(tree: dict[str, object]) -> None:
-    outcome(json.dumps(tree))
-    outcome(json.dumps({"spec": tree}))
+    survives(json.dumps(tree))
+    survives(json.dumps({"spec": tree}))
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_text_or_findings(data: bytes) -> None:
-    try:
-        outcome(decode(data, "s.yaml"))
-    except InputError as error:
-        assert error.findings
+    with contextlib.suppress(InputError):
+        survives(decode(data, "s.yaml"))
 
 
 @given(st.data())
@@ -83,4 +77,4 @@ def test_a_spec_damaged_anywhere_is_a_spec_or_findings(data: st.DataObject) -> N
     piece = data.draw(
         st.sampled_from(["", " ", "\t", "\n", ": ", "- ", "{", "}", "[", "]", "'", '"', "null", "1", "x", "&a ", "*a"])
     )
-    outcome(FULL[:start] + piece + FULL[start + length :])
+    survives(FULL[:start] + piece + FULL[start + length :])

@@ -215,6 +215,10 @@ def test_all_mistakes_are_told_at_once_in_the_order_they_stand() -> None:
     ]
 
 
+def test_a_finding_is_one_line_whatever_the_key_holds() -> None:
+    assert in_spec(r'"a\nb\u202e": 1') == [r's.yaml:2:3: unknown-key: unknown key spec["a\nb\u202e"]']
+
+
 def test_messages_must_name_the_same_placeholders_in_every_language() -> None:
     row = "errors: {table: {OOPS: {grpc: ABORTED, message: {en: 'a {x}', zh: 'b {y}'}}}}"
     assert in_spec(row) == [

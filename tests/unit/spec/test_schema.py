@@ -124,8 +124,7 @@ def field_is_explained(model: type[Model], key: str, shown: dict[str, Any]) -> b
 
 def test_the_starter_is_valid_supported_and_means_what_it_says() -> None:
     source = (resources.root() / "templates/python/skeleton/resilience.yaml.jinja").read_text(encoding="utf-8")
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=True)
-    spec = load_text(environment.from_string(source).render(name="shop"), "resilience.yaml")
+    spec = load_text(jinja2.Template(source, undefined=jinja2.StrictUndefined).render(name="shop"), "resilience.yaml")
     assert spec.metadata.name == "shop"
     assert check_support(spec) == []
 
