@@ -46,7 +46,11 @@ class Handled:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """One emitted file. `hash` is what was written ("" for appended files, which are the user's to change)."""
+    """One emitted file.
+
+    `hash` is what was written ("" for appended files, which are the user's to change), `raw_hash` the same before
+    formatting ("" where that makes no difference).
+    """
 
     owner: Owner
     template: str

@@ -145,7 +145,7 @@ def _gone(decisions: _Decisions, disk: Disk, path: str, locked: Locked, forced: 
 
 def _entry(emit: Emit, written: str) -> Locked:
     raw = f"sha256:{emit.raw_hash}" if emit.raw_hash else ""
-    return Locked(emit.owner, emit.template, emit.layer, written, raw)
+    return Locked(emit.owner, emit.template, emit.layer, written, "" if raw == written else raw)
 
 
 def formatted(
@@ -162,9 +162,7 @@ def formatted(
 
 def _known(disk: Disk, lock: Lock, force: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     for path, locked in lock.files.items():
-        if not locked.raw_hash:
-            continue
-        raw = locked.raw_hash.removeprefix("sha256:")
+        raw = (locked.raw_hash or locked.hash).removeprefix("sha256:")
         if locked.owner is not Owner.MANAGED:
             if not force:
                 yield raw, b""
