@@ -1,13 +1,14 @@
 """Testing a service: samples, scripted handlers, the real server on free ports, and a caller for both protocols."""
 
-from .client import Addresses, Client, Outcome, connected, start
+from .client import Addresses, Client, Outcome, connected
 from .direct import direct_call
 from .entries import Entry, entries, one_of_each
 from .failures import Failure, failures, predicates
+from .refused import unknown_rpcs, unrouted, with_wrong_verb
 from .rest_request import RestRequest, rest_request
-from .samples import sample, samples
+from .samples import sample, variants
 from .scripted import PATIENCE, Received, Script, Scripted, answering, echoing, failing, waiting
-from .serving import Served, nothing_left_running, serving, with_deadlines, with_policies, without_clients
+from .serving import Served, nothing_left_running, serving, under_test
 
 __all__ = [
     "PATIENCE",
@@ -33,11 +34,11 @@ __all__ = [
     "predicates",
     "rest_request",
     "sample",
-    "samples",
     "serving",
-    "start",
+    "under_test",
+    "unknown_rpcs",
+    "unrouted",
+    "variants",
     "waiting",
-    "with_deadlines",
-    "with_policies",
-    "without_clients",
+    "with_wrong_verb",
 ]

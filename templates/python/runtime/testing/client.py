@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import importlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -25,6 +27,10 @@ from .rest_request import RestRequest, rest_request
 from .scripted import PATIENCE
 
 _LARGEST: Final = 64 << 20  # bytes of a message that the client takes
+_PREFIX: Final = "grpc-metadata-"
+_HTTP_NAMES: Final = frozenset(
+    {"accept", "accept-language", "authorization", "idempotency-key", "traceparent", "tracestate", "x-request-id"}
+)
 _EMPTY: Final = Metadata()
 
 
@@ -51,9 +57,20 @@ class Outcome:
     body: bytes = b""  # REST only
 
     @property
+    def succeeded(self) -> bool:
+        return self.code is StatusCode.OK
+
+    @property
+    def pushback(self) -> float | None:
+        """Seconds to wait by `grpc-retry-pushback-ms` or Retry-After, whichever the protocol has."""
+        ms, seconds = self.trailers.text("grpc-retry-pushback-ms"), self.headers.text("retry-after")
+        return float(ms) / 1000 if ms else float(seconds) if seconds else None
+
+    @property
     def info(self) -> ErrorInfo:
         """The ErrorInfo among the details, an empty one without it."""
-        return self.detail(ErrorInfo)
+        info: ErrorInfo = self.detail(ErrorInfo)
+        return info
 
     @property
     def retry_after(self) -> float | None:
@@ -88,23 +105,26 @@ class Client:
     async def call(
         self,
         entry: Entry,
-        requests: Sequence[Message] | None = None,
+        requests: Sequence[Message] | AsyncIterator[Message] | None = None,
         *,
         metadata: Sequence[Header] = (),
-        timeout: float | None = None,
+        deadline: float | None = None,
         proto_names: bool = False,
     ) -> Outcome:
         """Call an RPC by one of its entries, with its sample requests unless others are given.
 
-        `timeout` is the deadline that the server is told, in seconds; `proto_names` spells JSON as the contract
+        A request stream over gRPC takes an iterator too, and stays open as long as that has not ended.
+        `deadline` is what the server is told, in seconds from now; `proto_names` spells JSON as the contract
         does. Cancelling this cancels the call. Raises TimeoutError for a call that does not end.
         """
         messages = entry.requests() if requests is None else requests
         async with asyncio.timeout(PATIENCE):
             if entry.route is None:
-                return await self._over_grpc(entry.method, messages, metadata, timeout)
-            request = rest_request(entry.route, messages[0], proto_names=proto_names)
-            return await self.send(request, entry.route, metadata=metadata, timeout=timeout)
+                return await self._over_grpc(entry.method, messages, metadata, deadline)
+            if not isinstance(messages, Sequence):
+                raise TypeError("a REST request has its messages in one body")
+            request = rest_request(entry.route, messages, proto_names=proto_names)
+            return await self.send(request, entry.route, metadata=metadata, deadline=deadline)
 
     async def send(
         self,
@@ -112,21 +132,21 @@ class Client:
         route: Route | None = None,
         *,
         metadata: Sequence[Header] = (),
-        timeout: float | None = None,
+        deadline: float | None = None,
     ) -> Outcome:
         """Send an HTTP request; the answer is read as that route's, where one is given."""
-        headers = [(name, value if isinstance(value, str) else value.hex()) for name, value in metadata]
+        headers = [_http_header(name, value) for name, value in metadata]
         if request.content_type:
             headers.append(("content-type", request.content_type))
-        if timeout is not None:
-            headers.append(("grpc-timeout", f"{max(1, round(timeout * 1000))}m"))
+        if deadline is not None:
+            headers.append(("grpc-timeout", f"{round(deadline)}S" if deadline > 3600 else f"{round(deadline * 1000)}m"))
         try:
             response = await self.http.request(
                 request.verb, self.addresses.rest + request.target, content=request.body, headers=headers
             )
         except httpx.TransportError as error:
             return Outcome(StatusCode.UNAVAILABLE, f"{type(error).__name__}: {error}")
-        answered = Metadata(response.headers.multi_items())
+        answered = Metadata((_metadata_name(name), value) for name, value in response.headers.multi_items())
         if response.is_success:
             responses = () if route is None or request.verb == "HEAD" else _responses(route, response)
             return Outcome(
@@ -142,10 +162,48 @@ class Client:
             body=response.content,
         )
 
+    async def converse(self, entry: Entry, requests: Sequence[Message]) -> tuple[Message, ...]:
+        """Send each request of a bidirectional stream once the answer to the last one has come; the answers.
+
+        Raises TimeoutError where no answer comes, AioRpcError for a stream that fails.
+        """
+        call = start(self.channel, entry.method)
+        answers: list[Message] = []
+        async with asyncio.timeout(PATIENCE):
+            for request in requests:
+                await call.write(request)
+                answers.append(await call.read())
+            await call.done_writing()
+            await call.read()
+        return tuple(answers)
+
+    async def health(self, service: str = "") -> str:
+        """The status that `grpc.health.v1` gives that service, "" for the whole server: SERVING, NOT_SERVING, …"""
+        pb: Any = importlib.import_module("grpc_health.v1.health_pb2")
+        check: Any = self.channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            request_serializer=pb.HealthCheckRequest.SerializeToString,
+            response_deserializer=pb.HealthCheckResponse.FromString,
+        )
+        response = await check(pb.HealthCheckRequest(service=service), timeout=PATIENCE)
+        name: str = pb.HealthCheckResponse.ServingStatus.Name(response.status)
+        return name
+
+    async def watch_health(self, service: str = "") -> AsyncGenerator[str, None]:
+        """The service's status now and at every change, until the server ends the watch."""
+        pb: Any = importlib.import_module("grpc_health.v1.health_pb2")
+        watch: Any = self.channel.unary_stream(
+            "/grpc.health.v1.Health/Watch",
+            request_serializer=pb.HealthCheckRequest.SerializeToString,
+            response_deserializer=pb.HealthCheckResponse.FromString,
+        )
+        async for response in watch(pb.HealthCheckRequest(service=service)):
+            yield pb.HealthCheckResponse.ServingStatus.Name(response.status)
+
     async def _over_grpc(
-        self, method: Method, requests: Sequence[Message], metadata: Sequence[Header], timeout: float | None
+        self, method: Method, requests: Any, metadata: Sequence[Header], deadline: float | None
     ) -> Outcome:
-        call = start(self.channel, method, requests, metadata=metadata, timeout=timeout)
+        call = start(self.channel, method, requests, metadata=metadata, deadline=deadline)
         responses: list[Message] = []
         try:
             if method.kind.streams_responses:
@@ -154,7 +212,7 @@ class Client:
             else:
                 responses.append(await call)
         except aio.AioRpcError:
-            pass  # noqa: S110 - the call itself tells below
+            pass  # the call itself tells below
         trailers = Metadata(tuple(await call.trailing_metadata()))
         payload = trailers.get("grpc-status-details-bin")
         code = await call.code()
@@ -171,16 +229,16 @@ class Client:
 def start(
     channel: aio.Channel,
     method: Method,
-    requests: Sequence[Message] | AsyncIterator[Message] | None,
+    requests: Sequence[Message] | AsyncIterator[Message] | None = None,
     *,
     metadata: Sequence[Header] = (),
-    timeout: float | None = None,
+    deadline: float | None = None,
 ) -> Any:
-    """Start a gRPC call of any kind by its method table entry and return grpc.aio's call object.
+    """Start a gRPC call of any kind by its method table entry; returns grpc.aio's call object.
 
-    `requests` None leaves a request stream open, to be written to.
+    Without `requests`, a request stream is open to be written to.
     """
-    arguments: dict[str, Any] = {"metadata": tuple(metadata) or None, "timeout": timeout}
+    arguments: dict[str, Any] = {"metadata": tuple(metadata) or None, "timeout": deadline}
     codec: dict[str, Any] = {
         "request_serializer": method.request.SerializeToString,
         "response_deserializer": method.response.FromString,
@@ -223,6 +281,16 @@ def _iterated(requests: Any) -> Any:
             yield request
 
     return iterate()
+
+
+def _http_header(name: str, value: str | bytes) -> tuple[str, str]:
+    """Metadata as REST carries it: some names as they are, `Grpc-Metadata-` before the others, base64 for bytes."""
+    text = value if isinstance(value, str) else base64.b64encode(value).decode()
+    return (name if name in _HTTP_NAMES else f"{_PREFIX}{name}"), text
+
+
+def _metadata_name(header: str) -> str:
+    return header.lower().removeprefix(_PREFIX)
 
 
 def _responses(route: Route, response: httpx.Response) -> tuple[Message, ...]:
@@ -276,5 +344,3 @@ def _error_status(body: bytes) -> Status:
 def _number(name: str) -> int:
     number: int = StatusCode[name].value[0]
     return number
-
-

@@ -29,6 +29,11 @@ class Entry:
         return "grpc" if self.route is None else "rest"
 
     @property
+    def template(self) -> str | None:
+        """The route's path template, None for gRPC."""
+        return None if self.route is None else self.route.template
+
+    @property
     def answers_with_body(self) -> bool:
         """Whether an answer says more than its status line: everything but a HEAD request's does."""
         return self.route is None or self.route.verb != "HEAD"
@@ -46,21 +51,30 @@ class Entry:
     def requests(self, variant: int = 0) -> tuple[Message, ...]:
         """Sample requests as far as this entry can carry them: three for a stream, else one."""
         count = 3 if self.method.kind.streams_requests else 1
-        made = (sample(self.method.request, variant + position) for position in range(count))
-        return tuple(message if self.route is None else carried(self.route, message, self.rest) for message in made)
+        made = tuple(sample(self.method.request, variant + position) for position in range(count))
+        return made if self.route is None else carried(self.route, made, self.rest)
 
     def responses(self, variant: int = 0) -> tuple[Message, ...]:
-        """Sample responses as far as this entry can carry them: three for a stream, else one."""
+        """Sample responses as far as this entry can carry them: three for a stream, none for HEAD, else one."""
+        if not self.answers_with_body:
+            return ()
         count = 3 if self.method.kind.streams_responses else 1
         made = (sample(self.method.response, variant + position) for position in range(count))
         return tuple(message if self.route is None else carried_back(self.route, message) for message in made)
 
 
 def entries(definition: Definition) -> tuple[Entry, ...]:
-    """Every way in: each RPC over gRPC, then each REST route that is served."""
+    """Every way in: each RPC over gRPC, then each REST route that takes plain HTTP requests.
+
+    A route without a body has no place for a stream of requests.
+    """
     over_grpc = [Entry(method) for method in definition.methods]
-    served = [route for route in definition.routes if not route.method.kind.streams_requests]
-    return (*over_grpc, *(Entry(route.method, route, _rest(route, served)) for route in served))
+    plain = [
+        route
+        for route in definition.routes
+        if route.method.kind is not Kind.BIDI and (route.body or route.method.kind is not Kind.CLIENT_STREAM)
+    ]
+    return (*over_grpc, *(Entry(route.method, route, _rest(route, definition.routes)) for route in plain))
 
 
 def one_of_each(ways: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -81,15 +95,15 @@ def _rest(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
         at = route.segments.index("**")
         path = (*route.segments[:at], *rest, *route.segments[at + 1 :])
         path = tuple("?" if segment == "*" else segment for segment in path)
-        if not any(_fits(other.segments, path) for other in others):
+        if not any(fits(other.segments, path) for other in others):
             return rest
     return _ALL_THE_REST[0]
 
 
-def _fits(template: Sequence[str], path: Sequence[str]) -> bool:
+def fits(template: Sequence[str], path: Sequence[str]) -> bool:
     """Whether a path's segments match a template's, whatever else there is."""
     if not template:
         return not path
     if template[0] == "**":
-        return any(_fits(template[1:], path[at:]) for at in range(len(path) + 1))
-    return bool(path) and template[0] in ("*", path[0]) and _fits(template[1:], path[1:])
+        return any(fits(template[1:], path[at:]) for at in range(len(path) + 1))
+    return bool(path) and template[0] in ("*", path[0]) and fits(template[1:], path[1:])

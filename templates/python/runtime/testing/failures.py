@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from ..call import ProtocolName
 from ..errors import ErrorRow, ServiceError, TableError, fill
 
 
@@ -39,6 +41,22 @@ class Failure:
         """What ErrorInfo.metadata must hold."""
         return {**self.values, **({"code": self.row.business_code} if self.row.business_code else {})}
 
+    @property
+    def in_default_language(self) -> Failure:
+        """The same row in the language that a caller gets who asks for none."""
+        return Failure(self.raised, next(iter(self.row.messages), ""))
+
+    def http(self, protocol: ProtocolName) -> int | None:
+        """The HTTP status that the caller must see, None over gRPC."""
+        return self.row.http if protocol == "rest" else None
+
+    def pushback(self, protocol: ProtocolName) -> float | None:
+        """Seconds that the protocol's own advice must say: milliseconds over gRPC, whole seconds over REST."""
+        seconds = self.row.retry_after
+        if seconds is None:
+            return None
+        return float(math.ceil(seconds)) if protocol == "rest" else math.ceil(round(seconds * 1000, 6)) / 1000
+
     def error(self) -> TableError:
         """The exception of the generated class, as a handler raises it."""
         parameters = inspect.signature(self.raised).parameters
@@ -52,18 +70,21 @@ class Failure:
 
 def failures(errors: ModuleType) -> tuple[Failure, ...]:
     """Each row that `gen/errors.py` has a class for, in each language."""
-    return tuple(
-        Failure(found, language)
-        for found in vars(errors).values()
-        if inspect.isclass(found) and issubclass(found, TableError) and found is not TableError
-        for language in (found.row.messages or ("",))
-    )
+    return tuple(Failure(found, language) for found in _classes(errors) for language in (found.row.messages or ("",)))
 
 
-def predicates(errors: ModuleType, error: BaseException) -> list[str]:
-    """The names of the predicates of `gen/errors.py` that recognise the error."""
-    return [
+def predicates(errors: ModuleType, failure: Failure) -> tuple[list[str], int]:
+    """The predicates of `gen/errors.py` that recognise the failure, and how many there are for its reason."""
+    error = failure.error()
+    recognising = [
         name
         for name, found in vars(errors).items()
-        if name.startswith("is_") and inspect.isfunction(found) and found.__module__ == errors.__name__ and found(error)
+        if inspect.isfunction(found) and found.__module__ == errors.__name__ and found(error)
     ]
+    return recognising, sum(found.row.reason == failure.row.reason for found in _classes(errors))
+
+
+def _classes(errors: ModuleType) -> Iterator[type[TableError]]:
+    for found in vars(errors).values():
+        if inspect.isclass(found) and issubclass(found, TableError) and found is not TableError:
+            yield found

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from ..definition import Capture, Route
 from .samples import is_map, sample, variants
 
+_JSON: Final = "application/json"
 _HTTP_BODY: Final = "google.api.HttpBody"
 _LONGEST_QUERY: Final = 4096  # characters; a longer URL is cut off by many a proxy
 _TEXT_MESSAGES: Final = frozenset(
@@ -36,31 +36,23 @@ class RestRequest:
 
     verb: str
     path: str
-    query: str
-    body: bytes | None
-    content_type: str
+    query: str = ""
+    body: bytes | None = None
+    content_type: str = ""
 
     @property
     def target(self) -> str:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
-def carried(route: Route, request: M, rest: tuple[str, ...] = ("p",)) -> M:
-    """The request as far as the route can carry it, with path variables of the template's shape.
+def carried(route: Route, requests: Sequence[M], rest: tuple[str, ...] = ("p",)) -> tuple[M, ...]:
+    """The requests as far as the route can carry them, with path variables of the template's shape.
 
-    Without a body, repeated messages, maps and the like have no place. `rest` is what `**` stands for.
+    Without a body, repeated messages, maps and the like have no place; what the path and the query say is the same
+    for every request of a stream. `rest` is what `**` stands for.
     """
-    made = type(request)()
-    made.CopyFrom(request)
-    for capture in route.captures:
-        _fit_capture(made, route, capture, rest)
-    if route.body != "*":
-        captured = {capture.field_path for capture in route.captures}
-        for field in made.DESCRIPTOR.fields:
-            if field.name != route.body:
-                _keep_parameters(made, field, (), captured)
-        _shorten(route, made)
-    return made
+    first, *others = (_carried_alone(route, request, rest) for request in requests)
+    return (first, *(_with_the_path_of(route, first, other) for other in others))
 
 
 def carried_back(route: Route, response: M) -> M:
@@ -78,21 +70,60 @@ def carried_back(route: Route, response: M) -> M:
     return only
 
 
-def rest_request(route: Route, request: Message, *, proto_names: bool = False) -> RestRequest:
-    """The HTTP request that brings `request` (which `carried` has made fit) by that route.
+def rest_request(route: Route, requests: Sequence[Message], *, proto_names: bool = False) -> RestRequest:
+    """The HTTP request that brings these messages (which `carried` has made fit) by that route.
 
-    `proto_names` spells fields as the contract does, not in lowerCamelCase: both are accepted.
+    Several are the elements of a client stream. `proto_names` spells fields as the contract does, not in
+    lowerCamelCase: both are accepted.
     """
-    path = _path(route, request)
-    remaining = type(request)()
-    remaining.CopyFrom(request)
-    for capture in route.captures:
-        parent = _parent(remaining, capture)
-        parent.ClearField(capture.field_path[-1])
-    body, content_type = _body(route, remaining, proto_names)
-    pairs = list(_parameters(route, remaining, proto_names=proto_names))
+    path = _path(route, requests[0])
+    bare = [_without_captures(route, request) for request in requests]
     verb = route.verb if route.verb != "*" else "POST" if route.body else "GET"
-    return RestRequest(verb, path, urlencode(pairs), body, content_type)
+    query = urlencode(list(_parameters(route, bare[0], proto_names=proto_names)))
+    if route.method.kind.streams_requests:
+        values = [_body_value(route, message, proto_names) for message in bare]
+        return RestRequest(verb, path, query, json.dumps(values).encode(), _JSON)
+    raw = _raw_body(route, bare[0])
+    if raw is not None:
+        return RestRequest(verb, path, query, raw.data, raw.content_type)
+    value = _body_value(route, bare[0], proto_names) if route.body else None
+    if value is None:
+        return RestRequest(verb, path, query)
+    return RestRequest(verb, path, query, json.dumps(value).encode(), _JSON)
+
+
+def _carried_alone(route: Route, request: M, rest: tuple[str, ...]) -> M:
+    made = type(request)()
+    made.CopyFrom(request)
+    for capture in route.captures:
+        _fit_capture(made, route, capture, rest)
+    if route.body != "*":
+        captured = {capture.field_path for capture in route.captures}
+        for field in made.DESCRIPTOR.fields:
+            if field.name != route.body:
+                _keep_parameters(made, field, (), captured)
+        _shorten(route, made)
+    return made
+
+
+def _with_the_path_of(route: Route, first: M, other: M) -> M:
+    """The request `other` with the path variables and query parameters of `first`."""
+    made = type(first)()
+    if route.body == "*":
+        made.CopyFrom(other)
+        for capture in route.captures:
+            name = capture.field_path[-1]
+            setattr(_parent(made, capture), name, getattr(_parent(first, capture), name))
+        return made
+    made.CopyFrom(first)
+    made.ClearField(route.body)
+    body = type(first)()
+    body.CopyFrom(other)
+    for field in body.DESCRIPTOR.fields:
+        if field.name != route.body:
+            body.ClearField(field.name)
+    made.MergeFrom(body)
+    return made
 
 
 def _fit_capture(message: Message, route: Route, capture: Capture, rest: tuple[str, ...]) -> None:
@@ -122,9 +153,7 @@ def _parent(message: Message, capture: Capture) -> Any:
     return parent
 
 
-def _keep_parameters(
-    message: Message, field: FieldDescriptor, above: tuple[str, ...], captured: set[tuple[str, ...]]
-) -> None:
+def _keep_parameters(message: Message, field: Any, above: tuple[str, ...], captured: set[tuple[str, ...]]) -> None:
     """Clear what no query parameter can say in that field of the message."""
     path = (*above, field.name)
     if path in captured or not _is_set(message, field):
@@ -145,7 +174,7 @@ def _shorten(route: Route, message: Message) -> None:
     """Clear the last fields until the query is of a length that every client and proxy lets through."""
     own = {capture.field_path[0] for capture in route.captures} | {route.body}
     droppable = [field.name for field, _ in message.ListFields() if field.name not in own]
-    while droppable and len(rest_request(route, message).query) > _LONGEST_QUERY:
+    while droppable and len(rest_request(route, (message,)).query) > _LONGEST_QUERY:
         message.ClearField(droppable.pop())
 
 
@@ -164,21 +193,31 @@ def _path(route: Route, message: Message) -> str:
     return f"{path}:{quote(route.suffix, safe=':')}" if route.suffix else path
 
 
-def _body(route: Route, message: Message, proto_names: bool) -> tuple[bytes | None, str]:
-    if not route.body:
-        return None, ""
+def _without_captures(route: Route, request: M) -> M:
+    bare = type(request)()
+    bare.CopyFrom(request)
+    for capture in route.captures:
+        _parent(bare, capture).ClearField(capture.field_path[-1])
+    return bare
+
+
+def _raw_body(route: Route, message: Message) -> Any:
+    """The google.api.HttpBody that is the body, None where it is JSON."""
     target: Any = message
     if route.body != "*":
-        field = message.DESCRIPTOR.fields_by_name[route.body]
-        if not _is_set(message, field):
-            return None, ""
-        target = getattr(message, field.name) if field.message_type is not None and not field.is_repeated else None
-    if target is not None and target.DESCRIPTOR.full_name == _HTTP_BODY:
-        return target.data, target.content_type
+        field = message.DESCRIPTOR.fields_by_name.get(route.body)
+        if field is None or field.message_type is None or field.is_repeated:
+            return None
+        target = getattr(message, field.name)
+    return target if target.DESCRIPTOR.full_name == _HTTP_BODY else None
+
+
+def _body_value(route: Route, message: Message, proto_names: bool) -> Any:
+    """The body's JSON value; None where its field is not set."""
     value: Any = _json(message, proto_names)
-    if route.body != "*":
-        value = value[_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names)]
-    return json.dumps(value).encode(), "application/json"
+    if route.body == "*":
+        return value
+    return value.get(_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names))
 
 
 def _parameters(route: Route, message: Message, *, proto_names: bool) -> Iterator[tuple[str, str]]:
@@ -201,7 +240,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         yield name, value if isinstance(value, str) else json.dumps(value)
 
 
-def _text(message: Message, field: FieldDescriptor) -> str:
+def _text(message: Message, field: Any) -> str:
     value = _json(message, proto_names=True).get(field.name, "")
     return value if isinstance(value, str) else json.dumps(value)
 
@@ -210,10 +249,10 @@ def _json(message: Message, proto_names: bool) -> Any:
     return json_format.MessageToDict(message, preserving_proto_field_name=proto_names)
 
 
-def _name(field: FieldDescriptor, proto_names: bool) -> str:
+def _name(field: Any, proto_names: bool) -> str:
     name: str = field.name if proto_names else field.json_name
     return name
 
 
-def _is_set(message: Message, field: FieldDescriptor) -> bool:
+def _is_set(message: Message, field: Any) -> bool:
     return any(present.number == field.number for present, _ in message.ListFields())

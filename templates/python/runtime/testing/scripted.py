@@ -22,7 +22,6 @@ class Received:
     """One call as its stand-in handler saw it; `requests` are those that its script has read so far."""
 
     call: Call
-    time_remaining: float | None  # seconds, when the handler was entered
     incoming: AsyncIterator[Message]
     requests: list[Message] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)  # the handler was told to stop
@@ -31,6 +30,11 @@ class Received:
     @property
     def method(self) -> Method:
         return self.call.method
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that the call was given from its start, None for a call without a deadline."""
+        return None if self.call.deadline is None else self.call.deadline - self.call.started
 
     async def each(self) -> AsyncGenerator[Message, None]:
         """The requests as they come, for a script."""
@@ -136,7 +140,7 @@ class Scripted:
 
     async def play(self, call: Call, requests: AsyncIterator[Message]) -> Messages:
         """Serve one call by the script."""
-        received = Received(call, call.time_remaining(), requests)
+        received = Received(call, requests)
         self.received.append(received)
         try:
             async with self._arrival:
@@ -211,4 +215,3 @@ async def _first(responses: Messages) -> Message:
         async for response in closing:
             return response
     raise AssertionError("the script has no response for a unary call")
-

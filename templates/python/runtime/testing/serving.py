@@ -11,11 +11,13 @@ from typing import Any
 from ..definition import ApplicationFactory, Definition
 from ..server import Server, running
 from ..settings import Settings
+from ..shutdown import Outcome, shut_down
 from ..snapshot import DeadlinePolicy, MethodPolicy
 from .client import Addresses, Client, connected
 from .scripted import PATIENCE
 
 _HOST = "127.0.0.1"
+_ROOM = 4 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,10 @@ class Served:
     definition: Definition
     server: Server
     client: Client
+
+    async def stop(self) -> Outcome:
+        """Shut the server down as SIGTERM does, with its waits."""
+        return await shut_down(self.server, self.definition.policies.lifecycle)
 
 
 @asynccontextmanager
@@ -51,27 +57,28 @@ async def nothing_left_running() -> AsyncIterator[None]:
     left = asyncio.all_tasks() - before
     if left:
         _, left = await asyncio.wait(left, timeout=PATIENCE)
-    assert not left, f"tasks left behind: {sorted(str(task.get_coro()) for task in left)}"  # noqa: S101  # it is a test's
+    if left:
+        raise AssertionError(f"tasks left behind: {sorted(str(task.get_coro()) for task in left)}")
 
 
-def with_policies(definition: Definition, **changes: Any) -> Definition:
-    """The definition with parts of its policies replaced: `lifecycle=…`, `grpc=…`."""
-    return replace(definition, policies=replace(definition.policies, **changes))
+def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = None, **policies: Any) -> Definition:
+    """The definition as stand-ins serve it: no dependencies, room for samples and for many calls at once.
+
+    Its deadlines are as declared, or `deadline` for every method; `policies` replaces other parts of the snapshot
+    (`lifecycle=…`).
+    """
+    declared = definition.policies
+    methods: Mapping[str, MethodPolicy] = declared.methods
+    if deadline is not None:
+        methods = {path: replace(policy, deadline=deadline) for path, policy in methods.items()}
+    grpc = replace(
+        declared.grpc, max_concurrent_streams=None, max_message_bytes=max(_ROOM, declared.grpc.max_message_bytes)
+    )
+    rest = replace(declared.rest, max_body_bytes=max(_ROOM, declared.rest.max_body_bytes))
+    changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, **policies})
+    return replace(definition, policies=changed, open_clients=_no_clients)
 
 
-def with_deadlines(definition: Definition, deadline: DeadlinePolicy) -> Definition:
-    """The definition with that deadline policy for every method."""
-    methods: Mapping[str, MethodPolicy] = {
-        path: replace(policy, deadline=deadline) for path, policy in definition.policies.methods.items()
-    }
-    return with_policies(definition, methods=methods)
-
-
-def without_clients(definition: Definition) -> Definition:
-    """The definition with nothing to connect to: for stand-ins, which call no dependency."""
-
-    @asynccontextmanager
-    async def no_clients() -> AsyncIterator[None]:
-        yield None
-
-    return replace(definition, open_clients=no_clients)
+@asynccontextmanager
+async def _no_clients() -> AsyncIterator[None]:
+    yield None
