@@ -17,7 +17,7 @@ from runtime.stages.error_mapper import ErrorMapper
 
 from tests.runtime.fake_call import call_of
 
-SECRET = "what only the log may tell"
+HIDDEN = "what only the log may tell"
 REDACT = UnmappedPolicy("INTERNAL", redact=True)
 
 
@@ -31,11 +31,11 @@ async def mapped(error: BaseException, policy: UnmappedPolicy = REDACT) -> Servi
 
 
 def dependency_error() -> AioRpcError:
-    return AioRpcError(StatusCode.NOT_FOUND, Metadata(), Metadata(), details=SECRET)
+    return AioRpcError(StatusCode.NOT_FOUND, Metadata(), Metadata(), details=HIDDEN)
 
 
 @pytest.mark.parametrize(
-    "error", [KeyError(SECRET), SystemExit(SECRET), StopAsyncIteration(SECRET), GeneratorExit(SECRET), OSError(SECRET)]
+    "error", [KeyError(HIDDEN), SystemExit(HIDDEN), StopAsyncIteration(HIDDEN), GeneratorExit(HIDDEN), OSError(HIDDEN)]
 )
 async def test_an_exception_of_no_table_is_internal_with_an_id_and_without_its_text(
     error: BaseException, caplog: pytest.LogCaptureFixture
@@ -44,7 +44,7 @@ async def test_an_exception_of_no_table_is_internal_with_an_id_and_without_its_t
     assert (seen.code, seen.message) == (StatusCode.INTERNAL, "internal error")
     (record,) = caplog.records
     assert record.__dict__["error_id"] == seen.metadata["error_id"]
-    assert SECRET in caplog.text
+    assert HIDDEN in caplog.text
 
 
 async def test_the_policy_may_choose_the_code_and_let_the_text_through() -> None:
@@ -58,18 +58,18 @@ async def test_a_service_error_passes_as_it_is() -> None:
 
 
 async def test_a_timeout_of_the_handlers_own_is_deadline_exceeded() -> None:
-    assert (await mapped(TimeoutError(SECRET))).code is StatusCode.DEADLINE_EXCEEDED
+    assert (await mapped(TimeoutError(HIDDEN))).code is StatusCode.DEADLINE_EXCEEDED
 
 
 async def test_a_cancellation_that_the_application_caused_is_internal() -> None:
-    assert (await mapped(asyncio.CancelledError(SECRET))).code is StatusCode.INTERNAL
+    assert (await mapped(asyncio.CancelledError(HIDDEN))).code is StatusCode.INTERNAL
 
 
-@pytest.mark.parametrize("error", [dependency_error(), grpc.RpcError(SECRET), grpc.aio.AbortError(SECRET)])
+@pytest.mark.parametrize("error", [dependency_error(), grpc.RpcError(HIDDEN), grpc.aio.AbortError(HIDDEN)])
 async def test_a_dependencys_error_is_unavailable_without_its_text(error: Exception) -> None:
     seen = await mapped(error)
     assert seen.code is StatusCode.UNAVAILABLE
-    assert SECRET not in seen.message
+    assert HIDDEN not in seen.message
 
 
 async def test_a_group_is_its_first_failure_however_deep() -> None:
@@ -79,8 +79,8 @@ async def test_a_group_is_its_first_failure_however_deep() -> None:
 
 
 async def test_the_failures_behind_the_first_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    await mapped(ExceptionGroup("", [ServiceError(StatusCode.NOT_FOUND), KeyError(SECRET)]))
-    assert SECRET in caplog.text
+    await mapped(ExceptionGroup("", [ServiceError(StatusCode.NOT_FOUND), KeyError(HIDDEN)]))
+    assert HIDDEN in caplog.text
 
 
 async def test_a_task_groups_failure_is_its_tasks() -> None:
