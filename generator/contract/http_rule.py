@@ -135,8 +135,8 @@ def _split_verb(text: str) -> tuple[str, str]:
     if colon < 0:
         return text, ""
     verb = text[colon + 1 :]
-    if not verb:
-        raise TemplateError('nothing follows the ":" at its end')
+    if not all(verb.split(":")):
+        raise TemplateError('nothing follows a ":" in its verb')
     return text[:colon], _literal(verb)
 
 

@@ -103,7 +103,7 @@ def test_what_protoc_says_is_caught_and_standard_error_given_back(
 
 @pytest.mark.parametrize("name", ["a=b", "a:b", "with space", "ünï", "quo'te"])
 def test_folders_may_have_any_name(write: Write, name: str) -> None:
-    folder = write({f"{name}/a.proto": 'syntax = "proto3"; message M {}', f"{name}/bad.proto": "oops"})
+    folder = write({f"{name}/a.proto": 'syntax = "proto3"; message M {}', f"{name}/bad.proto": "oops", "b/x.proto": ""})
     assert "M" in load(["a.proto"], [folder / name]).messages
     with pytest.raises(InputError) as caught:
         load(["bad.proto"], [folder / name])
@@ -125,24 +125,24 @@ def test_an_import_cannot_leave_its_folder(findings: Findings) -> None:
     assert finding.id == "import-not-found"
 
 
+@pytest.mark.parametrize("root", ["a.proto", "b.proto"])
 @pytest.mark.parametrize("text", ['"/\\xff"', '"/\\377"', '"/\udcff"'])
-def test_an_option_that_is_not_utf8_is_refused_and_not_a_crash(findings: Findings, text: str) -> None:
-    (finding,) = findings(
-        {
-            "a.proto": 'syntax = "proto3"; import "b.proto";',
-            "b.proto": 'syntax = "proto3"; import "google/api/annotations.proto"; message M {}'
-            f"service S {{ rpc Do(M) returns (M) {{ option (google.api.http) = {{ get: {text} }}; }} }}",
-        }
-    )
+def test_an_option_that_is_not_utf8_is_refused_and_not_a_crash(findings: Findings, root: str, text: str) -> None:
+    files = {
+        "a.proto": 'syntax = "proto3"; import "b.proto";',
+        "b.proto": 'syntax = "proto3"; import "google/api/annotations.proto"; message M {}'
+        f"service S {{ rpc Do(M) returns (M) {{ option (google.api.http) = {{ get: {text} }}; }} }}",
+    }
+    (finding,) = findings(files, root)
     assert finding.message == 'the option "google.api.HttpRule.get" is not UTF-8 somewhere in the contract'
 
 
-def test_nesting_that_would_overflow_protocs_stack_is_refused_and_not_a_crash(findings: Findings) -> None:
+@pytest.mark.parametrize("root", ["a.proto", "b.proto"])
+def test_nesting_that_would_overflow_protocs_stack_is_refused_and_not_a_crash(findings: Findings, root: str) -> None:
     deep = "additional_bindings {" * 100_000 + "}" * 100_000
-    found = findings(
-        {
-            "a.proto": 'syntax = "proto3"; import "google/api/annotations.proto"; message M {}'
-            f"service S {{ rpc Do(M) returns (M) {{ option (google.api.http) = {{ {deep} }}; }} }}"
-        }
-    )
-    assert found[0].id == "proto-error"
+    files = {
+        "a.proto": 'syntax = "proto3"; import "b.proto";',
+        "b.proto": 'syntax = "proto3"; import "google/api/annotations.proto"; message M {}'
+        f"service S {{ rpc Do(M) returns (M) {{ option (google.api.http) = {{ {deep} }}; }} }}",
+    }
+    assert findings(files, root)[0].id == "proto-error"

@@ -39,6 +39,13 @@ def test_the_first_folder_that_holds_a_file_decides(write: Write) -> None:
     assert resolve_inputs(["api/shop/shop.proto"], [folder / "api", folder / "api/shop"]).roots == ("shop/shop.proto",)
 
 
+def test_folders_and_files_may_be_named_in_different_ways(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write({"api/shop/shop.proto": proto("unrelated"), "sub/x.proto": proto()})
+    monkeypatch.chdir("sub")
+    assert resolve_inputs([str(folder / "api/shop/shop.proto")], [Path("../api")]).roots == ("shop/shop.proto",)
+    assert resolve_inputs(["../api/shop/shop.proto"], [folder / "api"]).roots == ("shop/shop.proto",)
+
+
 def test_an_import_path_under_i_may_be_named_instead_of_a_file(write: Write) -> None:
     write({"api/shop/shop.proto": proto()})
     assert resolve_inputs(["shop/shop.proto"], [Path("api")]).roots == ("shop/shop.proto",)
@@ -62,7 +69,7 @@ def test_any_other_file_is_imported_from_its_own_folder(write: Write, package: s
 @pytest.mark.parametrize(
     "text",
     [
-        '\ufeffsyntax = "proto3";package shop . v1 ;',
+        '\ufeffpackage shop . v1 ; syntax = "proto3";',
         '// package no;\nsyntax = "proto3"; /* package\n no; */ package shop.v1;',
         'syntax = "proto3"; option java_package = "x; package no;"; package shop.v1;',
         'syntax = "proto3"; message M { string package = 1; } package shop.v1;',
@@ -75,7 +82,8 @@ def test_the_package_statement_is_found_wherever_it_stands(write: Write, text: s
 
 
 def test_a_file_is_imported_from_where_its_own_imports_are_found(write: Write) -> None:
-    folder = write({"api/shop/shop.proto": proto("acme", "shop/money.proto"), "api/shop/money.proto": proto("acme")})
+    text = 'syntax = "proto3"; // money\n import "shop/money.proto"; /* ; import "gone.proto"; */'
+    folder = write({"api/shop/shop.proto": text, "api/shop/money.proto": proto("acme")})
     inputs = resolve_inputs(["api/shop/shop.proto"], [])
     assert inputs.roots == ("shop/shop.proto",)
     assert inputs.include == (folder / "api",)
