@@ -31,7 +31,7 @@ async def mapped(error: BaseException, policy: UnmappedPolicy = REDACT) -> Servi
 
 
 def dependency_error() -> AioRpcError:
-    return AioRpcError(StatusCode.NOT_FOUND, Metadata(), Metadata(), details=HIDDEN)
+    return AioRpcError(StatusCode.NOT_FOUND, Metadata(), Metadata(), details=HIDDEN, debug_error_string=None)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class Server:
         the application raises; `shut_down` must follow in each case.
         """
         if self._admin is not None:
-            self.admin_port = await _bound(self._admin)
+            self.admin_port = await _bound(self._admin, f"ADMIN_PORT={self.settings.admin_port}")
         clients = await self._clients.enter_async_context(self.definition.open_clients())
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
@@ -109,8 +109,8 @@ class Server:
             reuse_port=self.settings.reuse_port,
         )
         self._transports = [grpc, rest]
-        self.grpc_port = await _bound(grpc)
-        self.rest_port = await _bound(rest)
+        self.grpc_port = await _bound(grpc, f"GRPC_PORT={self.settings.grpc_port}")
+        self.rest_port = await _bound(rest, f"REST_PORT={self.settings.rest_port}")
         self.health.serve()
 
     def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
@@ -171,11 +171,11 @@ class Server:
             await self._admin.stop()
 
 
-async def _bound(listener: Transport | AdminServer) -> int:
+async def _bound(listener: Transport | AdminServer, setting: str) -> int:
     try:
         return await listener.start()
     except OSError as error:
-        raise PortError(error.strerror or str(error)) from error
+        raise PortError(f"{setting}: {error.strerror or error}") from error
 
 
 def match_handlers(definition: Definition, application: Application) -> Mapping[str, ServiceBase]:
