@@ -13,9 +13,9 @@ from generator.project.stubs import Appended, method_line
 from generator.render.emit import Emit, Owner, Stub
 
 
-def drift(disk: Disk, path: str, before: Sequence[Handled], after: Sequence[Handled]) -> Iterator[Finding]:
+def drift(disk: Disk, path: str, before: tuple[Handled, ...], after: tuple[Handled, ...]) -> Iterator[Finding]:
     """What happened to the RPCs of a handler file: gone, renamed, or with other types."""
-    tree = _parsed(disk, path)
+    tree = _parsed(disk, path) if before != after else None
     if tree is None:
         return
     now = {(handled.class_name, handled.method): handled for handled in after}

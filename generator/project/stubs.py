@@ -30,6 +30,8 @@ def append_stubs(content: bytes, stubs: Iterable[Stub]) -> Appended:
     order mark and the style of the rest stay. What cannot be done without touching a byte that is there is not done.
     """
     wanted = tuple(stubs)
+    if not wanted:
+        return Appended(content, ())
     try:
         source = PythonSource.parse(content)
     except (SyntaxError, ValueError, RecursionError):
