@@ -17,7 +17,7 @@ class Metadata:
     def lower(cls, pairs: Sequence[tuple[str, str | bytes]]) -> Metadata:
         """Metadata of pairs whose names are lower-case already."""
         metadata = cls.__new__(cls)
-        metadata._pairs = tuple(pairs)
+        metadata._pairs = tuple(pairs)  # noqa: SLF001 - its own class
         return metadata
 
     def get(self, name: str) -> str | bytes | None:

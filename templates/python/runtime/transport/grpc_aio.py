@@ -185,7 +185,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
             method,
             "grpc",
             wire,
-            Metadata.lower(context.invocation_metadata()),
+            _metadata(context),
             peer=context.peer(),
             client_timeout=_client_timeout(context),
             spawn=spawn,
@@ -204,7 +204,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
             method,
             "grpc",
             wire,
-            Metadata.lower(context.invocation_metadata()),
+            _metadata(context),
             peer=context.peer(),
             client_timeout=_client_timeout(context),
             spawn=spawn,
@@ -250,6 +250,11 @@ def _set_error(error: ServiceError, call: Call, context: Context, table: ErrorTa
     context.set_trailing_metadata(tuple(trailers))
     context.set_code(error.code)
     context.set_details(status.message)
+
+
+def _metadata(context: Context) -> Metadata:
+    pairs: Any = context.invocation_metadata()  # a tuple of pairs, whatever the stubs say
+    return Metadata.lower(pairs)
 
 
 def _client_timeout(context: Context) -> float | None:

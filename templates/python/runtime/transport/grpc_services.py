@@ -86,7 +86,7 @@ def reflection_handlers(services: Sequence[str], streams: set[asyncio.Task[Any]]
         async for answer in servicer.ServerReflectionInfo(requests(context), context):
             await context.write(answer.SerializeToString())
 
-    handler = grpc.stream_stream_rpc_method_handler(_ending(info, streams))
+    handler: Any = grpc.stream_stream_rpc_method_handler(_ending(info, streams))
     return {f"/{name}/ServerReflectionInfo": handler for name in (_REFLECTION_ALPHA, _REFLECTION)}
 
 
