@@ -13,6 +13,28 @@ File = tuple[str, str, Owner, Mapping[str, object]]
 """A template below its owner's folder (without `.j2`), the emitted path, its owner, its context."""
 
 
+_MODULES = (
+    "conftest",
+    "test_cancellation",
+    "test_deadlines",
+    "test_descriptors",
+    "test_drain",
+    "test_errors",
+    "test_metadata",
+    "test_parity",
+    "test_routing",
+)
+
+
 def files(plan: Plan, services: Sequence[ServiceView], rows: Sequence[ErrorView]) -> Iterator[File]:
-    """Every emitted test file."""
-    return iter(())
+    """Every emitted test file.
+
+    What is tested is in the project's own definition, so that the contract tests differ in its name only.
+    """
+    for module in _MODULES:
+        path = f"tests/contract/{module}.py"
+        yield path, path, Owner.MANAGED, {"package": plan.package}
+    for service in services:
+        if service.methods:
+            context = {"package": plan.package, "service": service, "first": service.methods[0]}
+            yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context

@@ -4,10 +4,10 @@ from .client import Addresses, Client, Outcome, connected
 from .direct import direct_call
 from .entries import Entry, entries, one_of_each
 from .failures import Failure, failures, predicates
-from .refused import unknown_rpcs, unrouted, with_wrong_verb
+from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
-from .scripted import PATIENCE, Received, Script, Scripted, answering, echoing, failing, waiting
+from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
 from .serving import Served, nothing_left_running, serving, under_test
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Client",
     "Entry",
     "Failure",
+    "Messages",
     "Outcome",
     "Received",
     "RestRequest",
@@ -36,9 +37,10 @@ __all__ = [
     "sample",
     "serving",
     "under_test",
+    "unfinished",
     "unknown_rpcs",
     "unrouted",
     "variants",
     "waiting",
-    "with_wrong_verb",
+    "wrong_verbs",
 ]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from google.protobuf import descriptor_pool
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc import aio
@@ -84,6 +85,30 @@ def normal(files: Iterable[FileDescriptorProto]) -> Mapping[str, FileDescriptorP
         written[name] = FileDescriptorProto()
         pool.FindFileByName(name).CopyToProto(written[name])
     return written
+
+
+def file_of_pool(name: str) -> FileDescriptorProto:
+    """The file as the running program knows it. Raises KeyError for a file that no imported module brought."""
+    file = FileDescriptorProto()
+    descriptor_pool.Default().FindFileByName(name).CopyToProto(file)
+    return file
+
+
+def declared_methods(descriptor_set: bytes, services: Iterable[str]) -> Mapping[str, tuple[str, str, bool, bool]]:
+    """Request, response and which of them stream, by gRPC path, of each RPC of these services in a descriptor set."""
+    wanted = set(services)
+    return {
+        f"/{name}/{method.name}": (
+            method.input_type.removeprefix("."),
+            method.output_type.removeprefix("."),
+            method.client_streaming,
+            method.server_streaming,
+        )
+        for file in FileDescriptorSet.FromString(descriptor_set).file
+        for service in file.service
+        if (name := f"{file.package}.{service.name}" if file.package else service.name) in wanted
+        for method in service.method
+    }
 
 
 def contract_files(descriptor_set: bytes) -> Mapping[str, FileDescriptorProto]:

@@ -34,6 +34,11 @@ class Entry:
         return None if self.route is None else self.route.template
 
     @property
+    def verb(self) -> str | None:
+        """The route's HTTP method, None for gRPC."""
+        return None if self.route is None else self.route.verb
+
+    @property
     def answers_with_body(self) -> bool:
         """Whether an answer says more than its status line: everything but a HEAD request's does."""
         return self.route is None or self.route.verb != "HEAD"

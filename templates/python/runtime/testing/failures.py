@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
-from ..call import ProtocolName
+from ..call import Header, ProtocolName
 from ..errors import ErrorRow, ServiceError, TableError, fill
 
 
@@ -25,6 +25,11 @@ class Failure:
     @property
     def row(self) -> ErrorRow:
         return self.raised.row
+
+    @property
+    def asking(self) -> tuple[Header, ...]:
+        """The metadata of a caller who reads that language."""
+        return (("accept-language", self.language),) if self.language else ()
 
     @property
     def values(self) -> Mapping[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from google.protobuf.empty_pb2 import Empty
 
-from ..definition import Definition, Kind, Method
+from ..definition import Definition, Kind, Method, Route
 from .entries import Entry, entries, fits
+from .rest_request import RestRequest, rest_request
 
 NO_VERB = "TRACE"
 """An HTTP method that no contract binds."""
@@ -29,24 +28,23 @@ def unrouted(definition: Definition) -> tuple[str, ...]:
     )
 
 
-def with_wrong_verb(definition: Definition) -> tuple[Entry, ...]:
-    """Each REST route, bound to an HTTP method that nothing at its path is served under."""
+def wrong_verbs(definition: Definition) -> tuple[tuple[Entry, RestRequest], ...]:
+    """Each REST route, and a request of its path under an HTTP method that nothing there is served under."""
     found = []
     wide = [route for route in definition.routes if route.verb in ("*", NO_VERB)]
     for entry in entries(definition):
         route = entry.route
-        if route is not None and not any(
-            other.suffix == route.suffix and (other is route or fits(other.segments, _filled(entry))) for other in wide
-        ):
-            found.append(replace(entry, route=replace(route, verb=NO_VERB)))
+        if route is None:
+            continue
+        path = _filled(route, entry.rest)
+        if not any(other.suffix == route.suffix and fits(other.segments, path) for other in wide):
+            found.append((entry, RestRequest(NO_VERB, rest_request(route, entry.requests()).path)))
     return tuple(found)
 
 
-def _filled(entry: Entry) -> tuple[str, ...]:
-    """The segments of the entry's samples, with something for each wildcard."""
-    if entry.route is None:
-        return ()
+def _filled(route: Route, rest: tuple[str, ...]) -> tuple[str, ...]:
+    """The segments of the route's samples, with something for each wildcard."""
     path: list[str] = []
-    for segment in entry.route.segments:
-        path += {"*": ["?"], "**": list(entry.rest)}.get(segment, [segment])
+    for segment in route.segments:
+        path += {"*": ["?"], "**": list(rest)}.get(segment, [segment])
     return tuple(path)

@@ -40,6 +40,9 @@ class RestRequest:
     body: bytes | None = None
     content_type: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.verb} {self.target}"
+
     @property
     def target(self) -> str:
         return f"{self.path}?{self.query}" if self.query else self.path

@@ -60,14 +60,18 @@ Script = Callable[[Received], Messages]
 
 
 def answering(*responses: Message) -> Script:
-    """Read every request, then answer with these messages; unary calls with the first."""
+    """Read every request, then answer with these messages: one for a unary response, an empty one where none is given."""
 
     async def play(received: Received) -> Messages:
         await received.read()
-        for response in responses:
+        for response in responses or _needed(received.method):
             yield response
 
     return play
+
+
+def _needed(method: Method) -> tuple[Message, ...]:
+    return () if method.kind.streams_responses else (method.response(),)
 
 
 def failing(error: Callable[[], BaseException], *before: Message) -> Script:
@@ -93,16 +97,22 @@ def echoing(response: Message) -> Script:
     return play
 
 
-def waiting(until: asyncio.Event | None = None, *responses: Message) -> Script:
-    """Read every request, wait for the event (without one, until cancelled), then answer with `responses`."""
+def waiting(until: asyncio.Event | None = None) -> Script:
+    """Read every request, wait for the event (without one, until cancelled), then answer with an empty response."""
 
     async def play(received: Received) -> Messages:
         await received.read()
         await (until or asyncio.Event()).wait()
-        for response in responses:
-            yield response
+        yield received.method.response()
 
     return play
+
+
+async def unfinished(*requests: Message) -> Messages:
+    """A request stream that sends these messages and then stays open."""
+    for request in requests:
+        yield request
+    await asyncio.Event().wait()
 
 
 class Scripted:

@@ -28,6 +28,11 @@ class Served:
     server: Server
     client: Client
 
+    async def until_idle(self) -> None:
+        """Wait until no call is being served. Raises TimeoutError when one stays."""
+        async with asyncio.timeout(PATIENCE):
+            await self.server.in_flight.wait_until_empty()
+
     async def stop(self) -> Outcome:
         """Shut the server down as SIGTERM does, with its waits."""
         return await shut_down(self.server, self.definition.policies.lifecycle)
@@ -51,14 +56,18 @@ async def serving(definition: Definition, application: ApplicationFactory) -> As
 
 @asynccontextmanager
 async def nothing_left_running() -> AsyncIterator[None]:
-    """Fail with AssertionError when a task that was started inside still runs shortly after."""
+    """Fail with AssertionError when a task that was started inside still runs shortly after.
+
+    Serve inside, too: a server has tasks of its own for as long as it listens.
+    """
     before = asyncio.all_tasks()
     yield
     left = asyncio.all_tasks() - before
     if left:
         _, left = await asyncio.wait(left, timeout=PATIENCE)
     if left:
-        raise AssertionError(f"tasks left behind: {sorted(str(task.get_coro()) for task in left)}")
+        names = sorted(getattr(task.get_coro(), "__qualname__", task.get_name()) for task in left)
+        raise AssertionError(f"tasks left behind: {', '.join(names)}")
 
 
 def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = None, **policies: Any) -> Definition:
