@@ -1,9 +1,9 @@
 """The spec's circuit breaker and fallback."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import GetJsonSchemaHandler, JsonValue, model_validator
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from generator.spec.fields import Count, Model, Name, Percent, Ratio, Switch, setting
 from generator.spec.spelling import number
@@ -99,3 +99,10 @@ class CircuitBreaker(Model):
     half_open_calls: Count = setting(5, "Calls admitted, and that must succeed, before it closes.")
     half_open_max_wait: Duration = setting(30.0, "Half-open for longer than this goes back to open; 0s waits for ever.")
     fallback: Switch[Fallback] = setting(None, "What answers while it is open.", example="local-cache")
+
+    @model_validator(mode="after")
+    def _one_spelling(self) -> Self:
+        if self.timeout_ms is not None and "initial" in self.open_for.model_fields_set:
+            problem = "timeoutMs and openFor.initial say the same thing: keep openFor.initial"
+            raise PydanticCustomError("conflict", "{problem}", {"problem": problem})
+        return self

@@ -135,7 +135,8 @@ def _default(model: type[Model], field: KeyField) -> str:
     if model is ServerPolicy and field.key in built_in().block.entries and field.shape.switch:
         return "on"
     if field.shape.kind in ("model", "map") or field.info.default_factory is not None:
-        return "off" if field.shape.switch and field.info.default_factory is None else ""
+        on = "on" if field.info.default_factory is not None else "off"
+        return on if field.shape.switch else ""
     value = model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)[field.key]
     return "" if value is None or value == "" else f"`{_yaml(value)}`"
 

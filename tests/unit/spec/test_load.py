@@ -126,6 +126,7 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
             "unknown-dependency: spec.methods.GetOrder.calls[0][0]: there is no",
         ),
         ("methods: {GetOrder: {calls: [stock]}}", "expected a list, found the text 'stock'; write a list: [stock]"),
+        ("circuitBreaker: {timeoutMs: 5, openFor: {initial: 5ms}}", "timeoutMs and openFor.initial say the same thing"),
         ("rateLimiter: {store: redis}", "unknown-store: spec.rateLimiter.store: 'redis' is neither memory nor"),
         (
             "dependencies: {a: {target: b}}",
@@ -235,6 +236,19 @@ def test_what_stands_between_braces_is_a_plain_name(text: str) -> None:
     assert [" wrong-placeholder: " in line for line in found] == [True]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lifecycle: {drainTimeout: 37s}",
+        "server: {grpc: {port: 0}, rest: {port: 0}, admin: {port: 0}}",
+        "errors: {byCode: {ABORTED: {message: {en: 'a }} {{b}} {c}', zh: '{c}'}}}}",
+        "rateLimiter: {store: memory}",
+    ],
+)
+def test_what_is_just_right_is_accepted(text: str) -> None:
+    load_text(f"spec:\n  {text}\n", "s.yaml")
+
+
 def test_one_language_written_twice_is_told() -> None:
     assert "the same language as 'en-US'" in in_spec("errors: {byCode: {ABORTED: {message: {en-US: a, en-us: b}}}}")[0]
 
@@ -254,7 +268,7 @@ def test_a_static_fallback_may_hold_anything_null_included() -> None:
 def test_a_spec_cannot_be_changed_once_loaded() -> None:
     spec: Spec = load_text("spec: {}", "s.yaml")
     with pytest.raises(ValueError, match="frozen"):
-        spec.body.server.grpc.port = 1  # type: ignore[misc]  # the point of the test
+        spec.body.server.grpc.port = 1
 
 
 def test_reading_a_spec_needs_neither_protobuf_nor_a_template_engine() -> None:

@@ -217,6 +217,10 @@ def test_a_breaker_with_its_own_trigger_gets_no_rate_on_top() -> None:
             "rateLimiter: {burstCapacity: 3}",
             "s.yaml:2:3: missing-key: rateLimiter needs requestsPerSecond, slidingWindow or both",
         ),
+        (
+            "rateLimiter: {timeout: 1s}\nmethods: {Get: {rateLimiter: {timeout: 2s}}}",
+            "s.yaml:3:19: missing-key: rateLimiter needs",
+        ),
         ("rateLimiter: {slidingWindow: {per: 1m}}", "s.yaml:2:17: missing-key: rateLimiter.slidingWindow needs limit"),
         ("circuitBreaker: {slowCall: {}}", "s.yaml:2:20: missing-key: circuitBreaker.slowCall needs duration"),
         (
@@ -259,6 +263,12 @@ def test_a_contradiction_in_a_client_policy_is_told_too(text: str, finding: str)
     with pytest.raises(InputError) as caught:
         client(text)
     assert finding in str(caught.value)
+
+
+def test_the_calls_of_the_most_specific_selector_count() -> None:
+    text = "dependencies: {a: {protocol: redis, target: 'redis://a'}}\nmethods: {Orders/*: {calls: [[a], [a]]}, Get: {calls: [[a]]}}"
+    assert method_calls(spec_of(text), "shop.v1.Orders", "Get") == (("a",),)
+    assert method_calls(spec_of(text), "shop.v1.Orders", "List") == (("a",), ("a",))
 
 
 def test_the_full_example_resolves_for_every_method_and_dependency() -> None:
