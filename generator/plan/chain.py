@@ -27,10 +27,6 @@ def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
     return spec.observability.metrics.exporter != "none"
 
 
-def _deadline(policy: ServerPolicy, spec: SpecBody) -> bool:
-    return bool(policy.deadline)
-
-
 STAGES: tuple[StageRule, ...] = (
     StageRule("boundary", _always, "", "counts calls in flight, maps what nothing else mapped"),
     StageRule("context", _always, "criticality", "request id, trace context, criticality, effective deadline"),
@@ -38,7 +34,9 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("metrics", _metrics, "", "duration and outcome"),
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
-    StageRule("deadline", _deadline, "deadline", "ends the handler when time is up"),
+    StageRule(
+        "deadline", _always, "deadline", "ends the handler when time is up; the caller's own where the policy is off"
+    ),
     StageRule("error_mapper", _always, "", "turns what the handler raised into the declared error"),
 )
 

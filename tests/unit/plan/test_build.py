@@ -62,10 +62,9 @@ spec:
 
 
 def test_a_stage_that_is_off_is_not_in_the_chain(tmp_path: Path) -> None:
-    made = plan(tmp_path, "spec:\n  deadline: false\n  methods: {Watch: {deadline: {default: 1s}}}\n")
-    chains = {method.rpc.path: method.chain for method in made.methods}
-    assert "deadline" not in chains["/shop.v1.Orders/Get"]
-    assert "deadline" in chains["/shop.v1.Orders/Watch"]
+    made = plan(tmp_path, "spec: {observability: {metrics: {exporter: none}}}\n")
+    assert all("metrics" not in method.chain for method in made.methods)
+    assert all("metrics" in method.chain for method in plan(tmp_path, "spec: {}\n").methods)
 
 
 def test_all_findings_of_contract_and_spec_come_at_once(tmp_path: Path) -> None:
