@@ -145,7 +145,9 @@ def _duration(seconds: float) -> Duration:
 def _packed(detail: Message) -> AnyMessage:
     if isinstance(detail, AnyMessage):
         return detail
-    return AnyMessage(type_url=_TYPE_PREFIX + detail.DESCRIPTOR.full_name, value=detail.SerializePartialToString())
+    return AnyMessage(
+        type_url=_TYPE_PREFIX + detail.DESCRIPTOR.full_name, value=detail.SerializePartialToString(deterministic=True)
+    )
 
 
 def _clean(text: str) -> str:

@@ -162,9 +162,14 @@ class _StreamWire:
     async def receive(self) -> Message | None:
         try:
             raw = await self._context.read()
+            if isinstance(raw, bytes):
+                return _decoded(self._message_type, raw)
+            # Not a message: the end. grpc.aio says so as well of a stream that the caller broke off, and cancels the
+            # call a little later: a handler would take half an upload for whole. A second read comes back after that.
+            await self._context.read()
         except aio.BaseError as error:
             raise caller_gone() from error
-        return _decoded(self._message_type, raw) if isinstance(raw, bytes) else None  # aio.EOF
+        return None
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
         self.headers_sent = True
