@@ -103,7 +103,9 @@ class Server(Model):
     grpc: GrpcServer = setting(None, "The gRPC port.", factory=GrpcServer.model_construct)
     rest: RestServer = setting(None, "The REST port.", factory=RestServer.model_construct)
     admin: AdminServer = setting(None, "The admin port.", factory=AdminServer.model_construct)
-    workers: Workers = setting("auto", "Processes; auto is the CPU quota of the container.", example=2)
+    workers: Workers = setting(
+        1, "Processes; auto is the CPU quota of the container. Handlers of different processes share no memory.", example="auto"
+    )
 
 
 class Tls(Model):
