@@ -160,3 +160,25 @@ def test_two_hundred_calls_in_flight_at_sigterm_are_all_answered(tmp_path: Path)
         server.signal(signal.SIGTERM)
         assert [answer.result(PATIENCE).number for answer in answers] == [500] * 200
         assert server.exit_code() == 0
+
+
+def test_spans_are_exported_where_the_environment_asks_for_it_and_flushed_at_the_end(tmp_path: Path) -> None:
+    with started(tmp_path, OTEL_TRACES_EXPORTER="console") as server, server.serve().echo() as echo:
+        echo(Note(text="a"), metadata=[("x-request-id", "r-1")])
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+        (span,) = [line for line in server.logs() if "context" in line]
+        (call,) = [line for line in server.logs() if line.get("event") == "call"]
+    assert span["name"] == "sample.v1.Sample/Echo"
+    assert span["context"]["trace_id"] == f"0x{call['trace_id']}"
+    assert span["context"]["span_id"] == f"0x{call['span_id']}"
+    assert span["resource"]["attributes"]["service.name"] == "sample"
+
+
+def test_without_being_asked_for_opentelemetry_is_not_even_imported(tmp_path: Path) -> None:
+    with started(tmp_path, PYTHONVERBOSE="1") as server:
+        server.serve().signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+        imported = (tmp_path / "stderr").read_text()
+    assert "runtime/lifecycle" in imported
+    assert "opentelemetry" not in imported

@@ -99,7 +99,7 @@ def _sdk_sampler(name: str, ratio: float) -> sampling.Sampler:
 
 def _exporter(name: str) -> SpanExporter:
     if name == "console":
-        return ConsoleSpanExporter(out=sys.stderr)
+        return ConsoleSpanExporter(out=sys.stderr, formatter=lambda span: span.to_json(indent=None) + "\n")
     module: Any = importlib.import_module(OTLP_EXPORTERS[name])
     exporter: SpanExporter = module.OTLPSpanExporter()
     return exporter

@@ -40,7 +40,7 @@ class AccessLog:
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         started = time.perf_counter()
-        code = StatusCode.OK
+        code: StatusCode | None = None  # None for well: hashing a StatusCode costs more than the rest of the line
         reason = ""
         try:
             await proceed(call)
@@ -54,12 +54,13 @@ class AccessLog:
             code = StatusCode.INTERNAL
             raise
         finally:
-            level = logging.ERROR if code in _LOUD else logging.WARNING if code in _NOTABLE else logging.INFO
+            level = logging.INFO if code is None else _level(code)
             if level >= self._level:
                 self._write(self._line(call, level, code, reason, time.perf_counter() - started))
 
-    def _line(self, call: Call, level: int, code: StatusCode, reason: str, took: float) -> bytes:
-        left = call.time_remaining()
+    def _line(self, call: Call, level: int, code: StatusCode | None, reason: str, took: float) -> bytes:
+        deadline = call.deadline
+        left = None if deadline is None else deadline - asyncio.get_running_loop().time()
         fields = {
             "ts": self._clock.now(),
             "level": _NAMES[level],
@@ -71,12 +72,16 @@ class AccessLog:
             "route": call.route,
             "protocol": call.protocol,
             "peer": call.peer,
-            "code": code.name,
+            "code": "OK" if code is None else code.name,
             "reason": reason,
-            "duration": round(took, 6),
-            "deadline_left": None if left is None else round(left, 3),
+            "duration": int(took * 1e6) / 1e6,
+            "deadline_left": None if left is None else int(left * 1000) / 1000,
         }
         for name in self._redact:
             if name in fields:
                 fields[name] = REDACTED
         return self._render(fields)
+
+
+def _level(code: StatusCode) -> int:
+    return logging.ERROR if code in _LOUD else logging.WARNING if code in _NOTABLE else logging.INFO

@@ -30,14 +30,14 @@ class Metrics:
         self._measures = measures
         self._method = method.path.removeprefix("/")  # the semantic conventions' fully-qualified name
         self._verbs = verbs
-        self._grpc: dict[StatusCode, Observe] = {}
+        self._grpc: dict[StatusCode | None, Observe] = {}
         self._http: dict[tuple[str | None, int], Observe] = {}
         self._in_flight = measures.in_flight.labels(self._method)
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         self._in_flight.inc()
         started = time.perf_counter()
-        code = StatusCode.OK
+        code: StatusCode | None = None  # None for well: hashing a StatusCode costs as much as counting
         http = 200
         try:
             await proceed(call)
@@ -58,8 +58,10 @@ class Metrics:
             else:
                 (self._http.get((call.route, http)) or self._http_child(call.route, http))(took)
 
-    def _rpc_child(self, code: StatusCode) -> Observe:
-        child: Observe = self._measures.rpc_duration.labels("grpc", self._method, code.name).observe
+    def _rpc_child(self, code: StatusCode | None) -> Observe:
+        child: Observe = self._measures.rpc_duration.labels(
+            "grpc", self._method, "OK" if code is None else code.name
+        ).observe
         self._grpc[code] = child
         return child
 
