@@ -113,14 +113,18 @@ def test_without_a_loop_a_line_is_written_at_once(pipe: tuple[int, int]) -> None
     assert os.read(pipe[0], 100) == b"a\n"
 
 
-async def test_the_lines_of_one_turn_of_the_loop_are_written_together(pipe: tuple[int, int]) -> None:
+async def test_lines_that_follow_each_other_closely_are_written_together(pipe: tuple[int, int]) -> None:
     os.set_blocking(pipe[0], False)
     writer = LineWriter(pipe[1])
     writer.write(b"a\n")
+    await asyncio.sleep(0)
     writer.write(b"b\n")
     with pytest.raises(BlockingIOError):
         os.read(pipe[0], 100)
-    await asyncio.sleep(0)
+    readable = asyncio.Event()
+    asyncio.get_running_loop().add_reader(pipe[0], readable.set)
+    await asyncio.wait_for(readable.wait(), 5)
+    asyncio.get_running_loop().remove_reader(pipe[0])
     assert os.read(pipe[0], 100) == b"a\nb\n"
 
 

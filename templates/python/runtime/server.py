@@ -237,3 +237,5 @@ async def running(
         yield server
     finally:
         await shut_down(server, definition.policies.lifecycle, patient=False)
+        if writer is not None:
+            writer.flush()
