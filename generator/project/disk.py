@@ -51,7 +51,7 @@ class Disk:
             location = locate(self.project, path)
             try:
                 content = location.read_bytes()
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 self._read[path] = None
             except OSError as error:
                 raise InputError([cannot(location, "read", error)]) from None

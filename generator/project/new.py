@@ -170,7 +170,7 @@ def _aside(dest: Path) -> Iterator[Path]:
         aside = Path(tempfile.mkdtemp(prefix=".holdfast-new-", dir=parent))
     except OSError as error:
         _remove(made)
-        raise InputError([cannot(error.filename or parent, "write", error)]) from None
+        raise InputError([cannot(dest, "write", error)]) from None
     try:
         yield aside
     except BaseException:

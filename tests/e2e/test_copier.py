@@ -103,20 +103,20 @@ def holdfast(repository: Path, *arguments: str | Path, cwd: Path, code: int = 0)
 def test_copier_and_new_give_the_same_project(repository: Path, here: Path) -> None:
     contract = "protos/acme/orders/v1/orders.proto"
     data = (
-        "name=Acme-Orders",
+        "name=AcmeOrders-API2",
         f"contract={contract}",
         "include=protos",
         "spec=spec.yaml",
         "description=Sells “things” & more",
     )
     copier("copy", "--trust", "--defaults", "--quiet", *(f"--data={one}" for one in data), repository, "one", cwd=here)
-    options = ("--contract", contract, "-I", "protos", "--spec", "spec.yaml", "--name", "Acme-Orders")
+    options = ("--contract", contract, "-I", "protos", "--spec", "spec.yaml", "--name", "AcmeOrders-API2")
     holdfast(repository, "new", "two", *options, "--set", data[-1], "--defaults", cwd=here)
 
     assert tree(here / "one") == tree(here / "two")
     assert (here / "two/contract/acme/common/money.proto").read_text() == MONEY
     assert (here / "two/resilience.yaml").read_text() == SPEC
-    assert 'package = "acme_orders"' in (here / "two/pyproject.toml").read_text()
+    assert 'package = "acme_orders_api2"' in (here / "two/pyproject.toml").read_text()
     holdfast(repository, "check", "--project", "one", cwd=here)
 
 
