@@ -1,0 +1,158 @@
+"""Which route serves a path: specificity, captures, verbs, percent-encoding, 404 and 405."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass
+
+import pytest
+from runtime.definition import Route
+from runtime.transport.routing import BadPathError, Match, NoMatch, Router
+
+from tests.runtime.wire_service import route
+
+
+@dataclass(frozen=True)
+class Target:
+    route: Route
+
+
+def router(*templates: str, verb: str = "GET") -> Router[Target]:
+    return Router([Target(route(verb, template)) for template in templates])
+
+
+def found(routes: Router[Target], path: str, verb: str = "GET") -> tuple[str, tuple[str, ...]] | None:
+    match = routes.match(verb, path)
+    return (match.target.route.template, match.values) if isinstance(match, Match) else None
+
+
+ROUTER_ORDERS = list(itertools.permutations(["/v1/a/b", "/v1/a/{x}", "/v1/{x}/b", "/v1/{x}/{y}", "/v1/{x=**}"]))
+
+
+@pytest.mark.parametrize("templates", ROUTER_ORDERS[::17], ids=lambda templates: templates[0])
+def test_the_most_specific_template_wins_in_whatever_order_they_are_declared(templates: tuple[str, ...]) -> None:
+    routes = router(*templates)
+    assert found(routes, "/v1/a/b") == ("/v1/a/b", ())
+    assert found(routes, "/v1/a/c") == ("/v1/a/{x}", ("c",))
+    assert found(routes, "/v1/c/b") == ("/v1/{x}/b", ("c",))
+    assert found(routes, "/v1/c/d") == ("/v1/{x}/{y}", ("c", "d"))
+    assert found(routes, "/v1/a/b/c") == ("/v1/{x=**}", ("a/b/c",))
+
+
+def test_a_specific_branch_that_leads_nowhere_is_left_again() -> None:
+    routes = router("/v1/a/b/c", "/v1/{x}/b/d", "/v1/{x=**}")
+    assert found(routes, "/v1/a/b/d") == ("/v1/{x}/b/d", ("a",))
+    assert found(routes, "/v1/a/b/e") == ("/v1/{x=**}", ("a/b/e",))
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "values"),
+    [
+        ("/", "/", ()),
+        ("/v1/{x}", "/v1/a", ("a",)),
+        ("/v1/{x=*}", "/v1/a", ("a",)),
+        ("/v1/{x=shelves/*}", "/v1/shelves/3", ("shelves/3",)),
+        ("/v1/{x=shelves/*/books/*}/y", "/v1/shelves/3/books/4/y", ("shelves/3/books/4",)),
+        ("/v1/{x}/{y=**}", "/v1/a/b/c", ("a", "b/c")),
+        ("/v1/{x=**}", "/v1", ("",)),
+        ("/v1/{x=a/**}", "/v1/a", ("a",)),
+        ("/v1/{x=a/**}", "/v1/a/b/c", ("a/b/c",)),
+        ("/v1/{x=**}/tail", "/v1/tail", ("",)),
+        ("/v1/{x=**}/tail", "/v1/a/tail/tail", ("a/tail",)),
+        ("/v1/**/x/y", "/v1/a/x/y", ()),
+        ("/v1/{x}:go", "/v1/a:go", ("a",)),
+        ("/v1/{x=**}:go", "/v1/a/b:go", ("a/b",)),
+        ("/v1/{x}:go:on", "/v1/a:go:on", ("a",)),
+        ("/v1/{x}", "/v1/a:go", ("a:go",)),
+        ("/v1/{x}", "/v1/:go", (":go",)),
+        ("/v1/{x}:go", "/v1/a:b:go", ("a:b",)),
+        ("/v1/{x}", "/v1/a%2Fb", ("a/b",)),
+        ("/v1/{x}", "/v1/a%2fb%20c+d", ("a/b c+d",)),
+        ("/v1/{x}", "/v1/%E4%BB%B6", ("件",)),
+        ("/v1/{x}", "/v1/%2E%2E", ("..",)),
+        ("/v1/{x=**}", "/v1/a%2Fb/c%20d", ("a%2Fb/c d",)),
+        ("/v1/{x=**}", "/v1/a%2fb", ("a%2fb",)),
+        ("/v1/{x=a/*}", "/v1/a/b%2Fc%25", ("a/b%2Fc%",)),
+        ("/v1/a/{x}", "/v1/%61/b", ("b",)),
+        ("/v1/{x}", "/v1/a%3Ago", ("a:go",)),
+    ],
+)
+def test_a_path_is_captured(template: str, path: str, values: tuple[str, ...]) -> None:
+    assert found(router(template), path) == (template, values)
+
+
+@pytest.mark.parametrize(
+    ("template", "path"),
+    [
+        ("/v1/a", "/v1/a/"),
+        ("/v1/{x}", "/v1/"),
+        ("/v1/{x}", "/v1//"),
+        ("/v1/{x}", "/v1/a/"),
+        ("/v1/{x}", "/v1/a/b"),
+        ("/v1/{x=**}", "/v1/"),
+        ("/v1/{x=**}", "/v1/a//b"),
+        ("/v1/{x=**}", "/v1/a/"),
+        ("/v1/{x=**}/tail", "/v1/a"),
+        ("/v1/{x}:go", "/v1/a"),
+        ("/v1/{x}:go", "/v1/:go"),
+        ("/v1/{x}:go", "/v1/a%3Ago"),
+        ("/v1/a", "/v1/A"),
+        ("/v1/a", "//v1/a"),
+        ("/v1/a", "v1/a"),
+        ("/v1/a", "*"),
+        ("/v1/a", ""),
+        ("/", "//"),
+    ],
+)
+def test_a_path_that_no_template_takes_is_unknown(template: str, path: str) -> None:
+    assert router(template).match("GET", path) == NoMatch(())
+
+
+@pytest.mark.parametrize("path", ["/v1/%", "/v1/%2", "/v1/%zz", "/v1/a%2/b", "/nowhere/%g0"])
+def test_a_malformed_percent_encoding_is_refused_whatever_the_route(path: str) -> None:
+    with pytest.raises(BadPathError):
+        router("/v1/{x}").match("GET", path)
+
+
+def test_a_capture_that_is_no_utf8_is_refused() -> None:
+    with pytest.raises(BadPathError):
+        router("/v1/{x}").match("GET", "/v1/%ff")
+
+
+def test_a_custom_verb_is_one_only_where_it_is_registered() -> None:
+    routes = router("/v1/{x}", "/v1/{x}:go", "/v1/{x}:go:on")
+    assert found(routes, "/v1/a:go") == ("/v1/{x}:go", ("a",))
+    assert found(routes, "/v1/a:go:on") == ("/v1/{x}:go:on", ("a",))
+    assert found(routes, "/v1/a:stop") == ("/v1/{x}", ("a:stop",))
+
+
+def test_a_known_path_under_another_method_says_which_it_has() -> None:
+    routes = Router([Target(route("GET", "/v1/{x}")), Target(route("DELETE", "/v1/a")), Target(route("PUT", "/v1/b"))])
+    assert routes.match("POST", "/v1/a") == NoMatch(("DELETE", "GET", "HEAD"))
+    assert routes.match("POST", "/v1/c") == NoMatch(("GET", "HEAD"))
+    assert found(routes, "/v1/a") == ("/v1/{x}", ("a",))
+
+
+def test_head_is_served_by_get_and_a_custom_star_takes_any_method() -> None:
+    routes = Router([Target(route("GET", "/v1/a")), Target(route("*", "/v1/b"))])
+    assert found(routes, "/v1/a", "HEAD") == ("/v1/a", ())
+    assert found(routes, "/v1/b", "PURGE") == ("/v1/b", ())
+
+
+def test_the_first_of_two_routes_alike_serves() -> None:
+    assert found(router("/v1/{x}", "/v1/{y}"), "/v1/a") == ("/v1/{x}", ("a",))
+
+
+def test_matching_does_not_cost_more_with_more_routes() -> None:
+    def seconds(count: int) -> float:
+        routes = router(*(f"/v1/kind{number}/{{x}}/part{number}" for number in range(count)))
+        best = 1.0
+        for _ in range(7):
+            started = time.perf_counter()
+            for _ in range(200):
+                routes.match("GET", f"/v1/kind{count - 1}/a/part{count - 1}")
+            best = min(best, time.perf_counter() - started)
+        return best
+
+    assert seconds(1000) < 3 * seconds(10)
