@@ -7,7 +7,20 @@ if not __package__:
     # Run by its path: the package, not its insides, must be what can be imported.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from generator.cli import main
+
+def run() -> int:
+    """Runs the command line; where what it needs is not installed (copier has an environment of its own), says so."""
+    try:
+        from generator.cli import main
+
+        return main()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "generator":
+            raise
+        hint = "install holdfast beside copier (pipx inject copier holdfast), or use `holdfast new`"
+        sys.stderr.write(f"{sys.executable}: not-installed: {error}; {hint}\n")
+        return 1
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

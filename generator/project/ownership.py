@@ -38,7 +38,7 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
     emitted = {emit.path: emit for emit in emits}
     for path in sorted(emitted):
         emit, locked = emitted[path], known.get(path)
-        forced = any(path == name or path.startswith(f"{name}/") for name in force)
+        forced = _covers(force, path)
         try:
             if emit.owner is Owner.MANAGED:
                 _managed(decisions, disk, emit, locked, forced)
@@ -49,9 +49,13 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
         except InputError as error:
             decisions.refused += error.findings
     for path in sorted(known.keys() - emitted.keys()):
-        forced = any(path == name or path.startswith(f"{name}/") for name in force)
+        forced = _covers(force, path)
         current = before is not None and replace(after, files=before.files) == before
         _gone(decisions, disk, path, known[path], forced, current)
+    for name in force:
+        if not any(_covers([name], path) for path in emitted.keys() | known.keys()):
+            message = "--force names nothing that is generated"
+            decisions.refused.append(Finding(Place(shown(disk.project, name)), "unknown-path", message))
     decisions.notes += handlers.unwired(disk, emits)
     return Changes(
         files=tuple(sorted(decisions.files, key=lambda change: change.path)),
@@ -61,6 +65,11 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
         lock=replace(after, files=decisions.locked),
         lock_before=disk.read(LOCK),
     )
+
+
+def _covers(names: Sequence[str], path: str) -> bool:
+    """Whether one of `names` is the path or a folder above it."""
+    return any(name in (".", path) or path.startswith(f"{name}/") for name in names)
 
 
 def _managed(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | None, forced: bool) -> None:

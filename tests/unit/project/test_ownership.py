@@ -134,6 +134,11 @@ def test_force_of_one_path_does_not_cover_another_that_starts_alike(tmp_path: Pa
         generated(tmp_path, managed("gen/ab.py"), force=["gen/a"])
 
 
+def test_force_of_what_is_not_generated_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--force names nothing that is generated"):
+        generated(tmp_path, managed("gen/a.py"), force=["gen/b.py"])
+
+
 def test_a_file_of_the_user_in_the_way_of_a_new_managed_one_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_bytes(b"mine\n")
 
