@@ -35,14 +35,17 @@ _KINDS = {
 }
 
 
-def load(roots: Sequence[str], include: Sequence[Path]) -> Contract:
+def load(roots: Sequence[str], include: Sequence[Path], dependencies: Sequence[str] = ()) -> Contract:
     """The contract of the .proto files `roots` (import paths), looked for among the provided files, then in `include`.
 
-    Raises InputError with everything protoc found wrong; when it found nothing, with all that is wrong with the
-    `google.api.http` annotations and the files' names. Routes that collide are no error here: see `collisions`.
+    The contracts of `dependencies` join it: their types with all others, their services apart. One that is not found
+    is left out: whoever named it knows the place to complain about. Raises InputError with everything protoc found
+    wrong; when it found nothing, with all that is wrong with the `google.api.http` annotations and the files' names.
+    Routes that collide are no error here: see `collisions`.
     """
     roots = tuple(dict.fromkeys(roots))
     within = sources(include)
+    called = tuple(path for path in dict.fromkeys(dependencies) if within.find(path) is not None)
     missing = [
         Finding(Place(root), "contract-not-found", "there is no such .proto file", "name its folder with -I")
         for root in roots
@@ -50,7 +53,7 @@ def load(roots: Sequence[str], include: Sequence[Path]) -> Contract:
     ]
     if missing or not roots:
         raise InputError(missing or [Finding(Place("."), "contract-not-found", "no .proto file is named")])
-    descriptor_set = compile_protos(roots, within)
+    descriptor_set = compile_protos(tuple(dict.fromkeys((*roots, *called))), within)
     infos = {file.name: SourceInfo(file, _shown(file.name, within)) for file in descriptor_set.file}
     if findings := list(_unusable_files(descriptor_set, infos, within)):
         raise InputError(findings)
@@ -60,9 +63,10 @@ def load(roots: Sequence[str], include: Sequence[Path]) -> Contract:
     for root in roots:
         reader = _ServiceReader(declared[root], infos[root], types.messages, findings)
         services.extend(reader.read())
+    peers = {path: tuple(_ServiceReader(declared[path], infos[path], types.messages, None).read()) for path in called}
     if findings:
         raise InputError(findings)
-    return _contract(descriptor_set, roots, infos, types, services)
+    return _contract(descriptor_set, roots, infos, types, services, peers)
 
 
 def _contract(
@@ -71,11 +75,12 @@ def _contract(
     infos: Mapping[str, SourceInfo],
     types: Types,
     services: Sequence[Service],
+    dependencies: Mapping[str, tuple[Service, ...]],
 ) -> Contract:
     files = {file.name: _file(file, file.name in roots, infos[file.name]) for file in descriptor_set.file}
     for file in descriptor_set.file:
         file.ClearField("source_code_info")
-    return Contract(files, tuple(services), types.messages, types.enums, descriptor_set)
+    return Contract(files, tuple(services), types.messages, types.enums, descriptor_set, dependencies)
 
 
 def _shown(import_path: str, within: Sources) -> str:
@@ -124,12 +129,19 @@ def _unusable_files(
 
 
 class _ServiceReader:
-    """Reads the services of one file; what is wrong with their annotations is added to `findings`."""
+    """Reads the services of one file; what is wrong with their annotations is added to `findings`.
+
+    Without `findings` the annotations are not read: over which routes a dependency is served is its own business.
+    """
 
     __slots__ = ("_file", "_findings", "_info", "_messages")
 
     def __init__(
-        self, file: FileDescriptorProto, info: SourceInfo, messages: Mapping[str, Message], findings: list[Finding]
+        self,
+        file: FileDescriptorProto,
+        info: SourceInfo,
+        messages: Mapping[str, Message],
+        findings: list[Finding] | None,
     ) -> None:
         self._file = file
         self._info = info
@@ -159,7 +171,7 @@ class _ServiceReader:
         request, response = method.input_type.lstrip("."), method.output_type.lstrip(".")
         extensions = method.options.Extensions
         rules: tuple[HttpRule, ...] = ()
-        if method.options.HasExtension(annotations_pb2.http):
+        if self._findings is not None and method.options.HasExtension(annotations_pb2.http):
             rules, findings = bind(
                 extensions[annotations_pb2.http],
                 self._messages[request],

@@ -181,13 +181,18 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Everything the .proto files say. Services are those of the root files, in file and declaration order."""
+    """Everything the .proto files say.
+
+    `services` are those of the root files, in file and declaration order: what is served. `dependencies` has those of
+    each dependency's contract, by its import path: what is called.
+    """
 
     files: Mapping[str, File]  # by import path, dependencies before dependants
     services: tuple[Service, ...]
     messages: Mapping[str, Message]  # by full name, the whole closure, map entries included
     enums: Mapping[str, Enum]
     descriptor_set: FileDescriptorSet = field(repr=False, compare=False)  # the closure, without source info
+    dependencies: Mapping[str, tuple[Service, ...]] = field(default_factory=dict)
 
     def rpc(self, path: str) -> Rpc | None:
         """The RPC of that gRPC path ("/pkg.Service/Method"), if there is one."""
