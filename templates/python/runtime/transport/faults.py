@@ -37,6 +37,10 @@ def too_large(limit: int) -> ServiceError:
     )
 
 
+def head_too_large() -> ServiceError:
+    return invalid("headers", "are too large", http=431)
+
+
 def unsupported_media_type(what: str) -> ServiceError:
     """A body in a form that is not read; `what` says which forms are."""
     return invalid("content-type", what, http=415, reason="UNSUPPORTED_MEDIA_TYPE")

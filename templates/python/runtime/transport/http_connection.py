@@ -14,11 +14,13 @@ MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may h
 
 
 class Listening(ServerState):
-    """What the connections of one listener share."""
+    """What the connections of one listener share; `bad_request` and `head_too_large` are whole responses."""
 
-    def __init__(self) -> None:
+    def __init__(self, bad_request: bytes, head_too_large: bytes) -> None:
         super().__init__()
         self.draining = False
+        self.bad_request = bad_request
+        self.head_too_large = head_too_large
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -53,9 +55,13 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self.transport.close()
+            self._refuse(self.server_state.head_too_large)
         elif self._head_timer is None and not self.transport.is_closing():
             self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, in the service's error shape; `msg` is uvicorn's text."""
+        self._refuse(self.server_state.bad_request)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -81,6 +87,11 @@ class HttpConnection(HttpToolsProtocol):
     def abort(self) -> None:
         """Close at once, whatever is still unsent."""
         self.transport.abort()
+
+    def _refuse(self, response: bytes) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # else it would be read as a part of that response
+            self.transport.write(response)
+        self.transport.close()
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:

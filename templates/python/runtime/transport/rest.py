@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from ..definition import Definition
 from ..pipeline import Endpoint
 from ..snapshot import RestPolicy
+from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
 from .json_codec import Codec, CodecFor, GenericCodec
 from .rest_app import RestApp, Spawn
@@ -38,7 +39,10 @@ class RestTransport:
         self._app = RestApp(definition, endpoints, generic_codecs(definition.policies.rest), spawn)
         self._address = (host, port)
         self._reuse_port = reuse_port
-        self._listening = Listening()
+        self._listening = Listening(
+            bad_request=self._app.raw_refusal(invalid("request", "is no HTTP request")),
+            head_too_large=self._app.raw_refusal(head_too_large()),
+        )
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None
 

@@ -12,11 +12,12 @@ from grpc import StatusCode
 from ..call import Call
 from ..definition import Definition, Kind
 from ..errors import ServiceError
+from ..metadata import Metadata
 from ..pipeline import Endpoint
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader, Receive, Scope, Send
-from .faults import invalid, no_route, wrong_verb
+from .faults import head_too_large, invalid, no_route, wrong_verb
 from .http_head import HeadReader, response_headers
 from .json_codec import CodecFor
 from .rest_wire import ServedRoute, StreamWire
@@ -60,9 +61,16 @@ class RestApp:
         finally:
             connection.serving = None
 
+    def raw_refusal(self, error: ServiceError) -> bytes:
+        """The whole response to what never becomes a request, as the connection writes it."""
+        answer = answer_of(error, Metadata(), self._table)
+        body = self._shape.body(answer)
+        head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        return head % (answer.http, self._shape.content_type, len(body)) + body
+
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
         if exchange.head.oversized:
-            await self._refuse(exchange, invalid("headers", "are too large", http=431))
+            await self._refuse(exchange, head_too_large())
             return
         try:
             found = self._router.match(scope["method"], scope["raw_path"].decode("latin-1"))
