@@ -81,13 +81,14 @@ class Call:
         client_timeout: float | None = None,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]] = asyncio.ensure_future,
     ) -> None:
+        loop = asyncio.get_running_loop()
         self.method = method
         self.protocol: ProtocolName = protocol
         self.metadata = metadata
         self.peer = peer
         self.route = route
         self.client_timeout = client_timeout  # seconds the caller gave, None for no deadline
-        self.started = asyncio.get_running_loop().time()
+        self.started = loop.time()
         self.deadline: float | None = None  # loop time
         self.criticality = ""
         self.principal: object | None = None
@@ -105,7 +106,7 @@ class Call:
         self._request: Message | None = None
         self._headers_sent = False
         self._spawn = spawn
-        self._task: asyncio.Task[Any] | None = asyncio.current_task()
+        self._task: asyncio.Task[Any] | None = asyncio.current_task(loop)
         self._abort_with: ServiceError | None = None
 
     # -- what handlers use ---------------------------------------------------------------------------------------

@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 class Kind(enum.Enum):
     """The four RPC kinds."""
 
+    streams_requests: bool
+    streams_responses: bool
+
     UNARY = "unary"
     CLIENT_STREAM = "client_stream"
     SERVER_STREAM = "server_stream"
     BIDI = "bidi"
 
-    @property
-    def streams_requests(self) -> bool:
-        return self in (Kind.CLIENT_STREAM, Kind.BIDI)
-
-    @property
-    def streams_responses(self) -> bool:
-        return self in (Kind.SERVER_STREAM, Kind.BIDI)
+    def __init__(self, value: str) -> None:
+        self.streams_requests = value in ("client_stream", "bidi")
+        self.streams_responses = value in ("server_stream", "bidi")
 
 
 @dataclass(frozen=True, slots=True)

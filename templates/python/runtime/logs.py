@@ -24,6 +24,7 @@ REDACTED: Final = "[redacted]"
 _PIPE_BUF: Final = select.PIPE_BUF if hasattr(select, "PIPE_BUF") else 512
 _MAX_BACKLOG: Final = 1 << 20  # bytes kept while nobody reads stderr; what comes after is dropped and counted
 _GATHER: Final = 0.01  # seconds that a line waits for others: three system calls a call cost a fifth of its time
+_ENOUGH: Final = 16 << 10  # bytes that wait no longer: more of them would not stay in the processor's cache
 _RETRY: Final = 0.05  # seconds until stderr is looked at again
 _MAX_DEPTH: Final = 8
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -41,8 +42,9 @@ def renderer(log_format: str) -> Render:
 class LineWriter:
     """Writes lines to a file descriptor, those of a hundredth of a second together.
 
-    Without a running event loop a line is written at once. A reader that has stopped reading delays nobody: no write is started that would block, lines wait in a bounded
-    backlog, and what does not fit is dropped and counted. Safe to use from any thread.
+    Without a running event loop a line is written at once. A reader that has stopped reading delays nobody: no write
+    is started that would block, lines wait in a bounded backlog, and what does not fit is dropped and counted. Safe
+    to use from any thread.
     """
 
     def __init__(self, fd: int = 2) -> None:
@@ -51,6 +53,7 @@ class LineWriter:
         self._poll.register(fd, select.POLLOUT)
         self._lines: deque[bytes] = deque()
         self._size = 0
+        self._enough = _ENOUGH  # bytes to be written at once; none while the reader is slow
         self._dropped = 0
         self._lock = threading.RLock()  # a signal handler may log while the same thread is writing
         self._loop: asyncio.AbstractEventLoop | None = None  # where a flush is scheduled
@@ -64,7 +67,7 @@ class LineWriter:
                 self._lines.append(line)
                 self._size += len(line)
         loop = _running_loop()
-        if loop is None:
+        if loop is None or self._size >= self._enough:
             self.flush()
         elif loop is not self._loop:
             self._loop = loop
@@ -88,6 +91,7 @@ class LineWriter:
             if rest := pending[written:]:
                 self._lines.appendleft(rest)
             self._size = len(rest)
+            self._enough = _MAX_BACKLOG + 1 if rest else _ENOUGH
             return not rest
 
     def _flush_scheduled(self, loop: asyncio.AbstractEventLoop) -> None:
