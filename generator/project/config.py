@@ -11,7 +11,7 @@ from typing import Any
 
 from generator.errors import Finding, InputError, Place
 from generator.project.names import name_findings, package_findings
-from generator.project.paths import is_project_path, shown
+from generator.project.paths import cannot, is_project_path, shown
 
 FILE = "pyproject.toml"
 CONTRACT_FOLDER = "contract"
@@ -50,6 +50,8 @@ def _parsed(project: Path) -> tuple[Mapping[str, Any], Mapping[str, Any], _Lines
             f"there is no {FILE}",
             "run it in a project's folder, or name one with --project",
         ) from None
+    except OSError as error:
+        raise InputError([cannot(project / FILE, "read", error)]) from None
     except UnicodeDecodeError as error:
         raise InputError.one(place, "project-config", f"it is not UTF-8: {error.reason}") from None
     except tomllib.TOMLDecodeError as error:

@@ -54,7 +54,7 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
         answers["package"] = package
     with _aside(request.dest) as project:
         try:
-            _copy(project, answers, {"name": name, "package": package}, defaults=request.defaults)
+            _copy(project, answers, {"name": name}, defaults=request.defaults)
             asked = config.identity(project)
             if asked != (name, package) and not request.contracts:
                 given = inputs.read((), (), request.spec, name=asked[0], package=asked[1])

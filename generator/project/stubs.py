@@ -46,11 +46,10 @@ def append_stubs(content: bytes, stubs: Iterable[Stub]) -> Appended:
         missing = [stub for stub in wanted if stub.class_name == class_name and stub.method not in have]
         if not missing:
             continue
-        insertion = _methods(source, found, missing) if found else None
-        if insertion is None:
+        insertion = _methods(source, found, missing) if found else f"class {class_name} is not in the file"
+        if isinstance(insertion, str):
             left += missing
-            place = "has no place for a method on a line of its own" if found else "is not in the file"
-            reasons[f"class {class_name} {place}"] = None
+            reasons[insertion] = None
         else:
             insertions.append(insertion)
             added += missing
@@ -78,17 +77,17 @@ def method_line(tree: ast.Module, class_name: str, method: str) -> int:
     return 0
 
 
-def _methods(source: PythonSource, owner: ast.ClassDef, stubs: Sequence[Stub]) -> Insertion | None:
-    """The stubs at the end of a class, in its indentation and the file's line endings."""
+def _methods(source: PythonSource, owner: ast.ClassDef, stubs: Sequence[Stub]) -> Insertion | str:
+    """The stubs at the end of a class, in its indentation and the file's line endings; or why they cannot go there."""
     indentation = source.indentation(owner.body[0])
     if not indentation:
-        return None
+        return f"class {owner.name} has no place for a method on a line of its own"
     number = _end(source, owner, indentation)
     text = "".join(f"\n{_indented(stub.source, indentation.decode('ascii'))}" for stub in stubs)
     try:
         content = text.encode(source.encoding.removesuffix("-sig")).replace(b"\n", source.newline)
     except UnicodeEncodeError:
-        return None
+        return f"the file's encoding, {source.encoding}, has no letters for it"
     ended = source.line(number).endswith((b"\n", b"\r"))
     return Insertion(source.ends[number - 1], content if ended else source.newline + content)
 

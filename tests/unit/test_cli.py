@@ -221,6 +221,23 @@ def test_completion_prints_a_script(capsys: pytest.CaptureFixture[str], shell: s
     assert "_HOLDFAST_COMPLETE" in capsys.readouterr().out
 
 
+def test_a_contract_may_be_a_link_to_what_many_projects_share(project: Path) -> None:
+    (project / "contract").rename(project.parent / "shared")
+    (project / "contract").symlink_to(project.parent / "shared")
+
+    assert main(["check"]) == 0
+
+
+def test_what_is_not_installed_is_one_line(tmp_path: Path) -> None:
+    bare = [sys.executable, "-S", "-P", str(ROOT / "generator/__main__.py"), "--version"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(bare, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert "not-installed: No module named 'click'; install holdfast beside copier" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_module_by_name_and_by_path_is_the_command(tmp_path: Path) -> None:
     for command in (["-m", "generator"], [str(ROOT / "generator/__main__.py")]):
         environment = ENVIRONMENT if command[0] == "-m" else {**os.environ, "PYTHONPATH": ""}
@@ -242,6 +259,34 @@ def test_arguments_that_are_no_text_are_shown_as_escapes(tmp_path: Path) -> None
     assert done.returncode == 1
     assert done.stderr.startswith(rb'command line: project-name: "sh\udcffop" cannot be the name')
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("locked", "arguments"),
+    [
+        (".", ["new", "shop", "--defaults"]),
+        (".", ["new", "deep/down/shop", "--defaults"]),
+        ("demo/src/demo/gen", ["generate", "--project", "demo"]),
+        ("demo/.holdfast", ["generate", "--project", "demo"]),
+    ],
+)
+def test_without_permission_to_write_nothing_is_written(project: Path, locked: str, arguments: list[str]) -> None:
+    here = project.parent
+    grow(project)
+    proto = project / "contract/greeter.proto"
+    proto.write_text(proto.read_text().replace("/v1/greetings/", "/v2/greetings/"))
+    before = tree(here)
+    (here / locked).chmod(0o555)
+    # Root may write anywhere unless it gives that up.
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*drop, sys.executable, "-m", "generator", *arguments]
+    done = subprocess.run(command, cwd=here, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    (here / locked).chmod(0o755)
+
+    assert done.returncode == 1
+    assert done.stderr.endswith(": cannot-write: permission denied\n")
+    assert done.stderr.count("\n") == 1
+    assert tree(here) == before
 
 
 def test_an_interrupt_exits_with_130_and_leaves_nothing(tmp_path: Path) -> None:

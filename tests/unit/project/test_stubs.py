@@ -143,6 +143,7 @@ def test_a_stub_that_the_encoding_cannot_hold_is_left_to_the_user() -> None:
 
     assert result.content == source
     assert [one.method for one in result.left] == ["sell"]
+    assert result.reason == "the file's encoding, ascii, has no letters for it"
 
 
 @pytest.mark.parametrize(
