@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..call import Header
 from ..errors import ServiceError
@@ -93,18 +94,15 @@ class HeadReader:
         size = 0
         for raw_name, raw_value in headers:
             size += len(raw_name) + len(raw_value)
-            name = self._names.get(raw_name)
-            if name is None and raw_name.startswith(_PREFIX):
-                name = raw_name[len(_PREFIX) :].decode("latin-1")
-                if not _METADATA_NAME.fullmatch(name) or name.startswith("grpc-"):
-                    continue
-            if name is None:
-                _read_own(head, raw_name, raw_value)
+            if (own := _OWN.get(raw_name)) is not None:
+                own(head, raw_value.decode("latin-1"))
+            elif (name := self._names.get(raw_name) or _prefixed(raw_name)) is None:
+                continue
             elif name.endswith("-bin"):
                 _append_binary(head, pairs, name, raw_value)
             else:
                 pairs.append((name, raw_value.decode("latin-1")))
-        head.metadata = Metadata(pairs)
+        head.metadata = Metadata.lower(pairs)
         head.oversized = size > _MAX_HEAD
         return head
 
@@ -112,26 +110,59 @@ class HeadReader:
 _EMPTY = Metadata()
 
 
-def _read_own(head: RequestHead, name: bytes, value: bytes) -> None:
-    """A header that is the transport's business."""
-    match name:
-        case b"content-type":
-            head.content_type = head.content_type or value.decode("latin-1")
-        case b"content-length":
-            head.content_length = int(value) if value.isdigit() else 0
-        case b"transfer-encoding":
-            head.chunked = True
-        case b"content-encoding":
-            head.encoding = value.decode("latin-1").strip().lower()
-        case b"accept":
-            text = value.decode("latin-1")
-            head.accept = f"{head.accept},{text}" if head.accept else text
-        case b"expect":
-            head.expects_continue = True
-        case b"grpc-timeout":
-            _read_timeout(head, "grpc-timeout", timeout_of(value.decode("latin-1")))
-        case b"x-server-timeout":
-            _read_timeout(head, "x-server-timeout", seconds_of(value.decode("latin-1")))
+def _prefixed(name: bytes) -> str | None:
+    """The metadata name of a `grpc-metadata-` header; None for any other header, and for gRPC's reserved names."""
+    if not name.startswith(_PREFIX):
+        return None
+    rest = name[len(_PREFIX) :].decode("latin-1")
+    return rest if _METADATA_NAME.fullmatch(rest) and not rest.startswith("grpc-") else None
+
+
+def _content_type(head: RequestHead, value: str) -> None:
+    head.content_type = head.content_type or value
+
+
+def _content_length(head: RequestHead, value: str) -> None:
+    head.content_length = int(value) if value.isdecimal() else 0
+
+
+def _transfer_encoding(head: RequestHead, value: str) -> None:
+    head.chunked = True
+
+
+def _content_encoding(head: RequestHead, value: str) -> None:
+    head.encoding = value.strip().lower()
+
+
+def _accept(head: RequestHead, value: str) -> None:
+    head.accept = f"{head.accept},{value}" if head.accept else value
+
+
+def _expect(head: RequestHead, value: str) -> None:
+    head.expects_continue = True
+
+
+def _grpc_timeout(head: RequestHead, value: str) -> None:
+    _read_timeout(head, "grpc-timeout", timeout_of(value))
+
+
+def _server_timeout(head: RequestHead, value: str) -> None:
+    _read_timeout(head, "x-server-timeout", seconds_of(value))
+
+
+_OWN: Mapping[bytes, Callable[[RequestHead, str], None]] = MappingProxyType(
+    {
+        b"content-type": _content_type,
+        b"content-length": _content_length,
+        b"transfer-encoding": _transfer_encoding,
+        b"content-encoding": _content_encoding,
+        b"accept": _accept,
+        b"expect": _expect,
+        b"grpc-timeout": _grpc_timeout,
+        b"x-server-timeout": _server_timeout,
+    }
+)
+"""The headers that are the transport's business."""
 
 
 def _read_timeout(head: RequestHead, name: str, seconds: float | None) -> None:

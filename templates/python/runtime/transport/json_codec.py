@@ -40,7 +40,7 @@ CodecFor = Callable[[type[Message]], Codec]
 def parse_json(body: bytes) -> object:
     """The body's one JSON value. Raises ServiceError: not UTF-8, not JSON, a key twice, too deep, NaN, a huge number."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+        return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise invalid("", "is not valid JSON") from error
 
@@ -54,6 +54,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class GenericCodec:
@@ -94,7 +98,7 @@ class GenericCodec:
 
 
 def _dumps(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _default(field: Any) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from ..definition import Capture, Route
 
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_MAX_COLONS = 16  # that may begin a custom verb; further ones are data
 _SLASH = re.compile(r"(%2[Ff])")
 
 
@@ -74,20 +75,17 @@ class Router(Generic[Target]):
         """
         if not path.startswith("/"):
             return NoMatch(())
-        if _MALFORMED.search(path):
+        escaped = "%" in path
+        if escaped and _MALFORMED.search(path):
             raise BadPathError
         raw = path[1:].split("/") if path != "/" else []
         wanted = (verb, "GET", "*") if verb == "HEAD" else (verb, "*")
         allow: set[str] = set()
         for segments, suffix in _readings(raw):
-            for leaf in _leaves(self._root, [_decode(segment) for segment in segments], 0):
-                targets = leaf.get(suffix)
-                if targets is None:
-                    continue
-                for name in wanted:
-                    if (target := targets.get(name)) is not None:
-                        return Match(target, _captured(target.route, segments))
-                allow.update(targets)
+            decoded = [_decode(segment) for segment in segments] if escaped else segments
+            target = _find(self._root, decoded, 0, _Wanted(suffix, wanted, allow))
+            if target is not None:
+                return Match(target, _captured(target.route, segments))
         return NoMatch(_allowed(allow))
 
     def _leaf(self, segments: tuple[str, ...]) -> _Leaf[Target]:
@@ -103,30 +101,61 @@ class Router(Generic[Target]):
         return node.leaf
 
 
-def _readings(raw: list[str]) -> Iterator[tuple[list[str], str]]:
+def _readings(raw: list[str]) -> Iterable[tuple[list[str], str]]:
     """The path with each end of its last segment that may be a custom verb, the longest first; then without one."""
     last = raw[-1] if raw else ""
-    at = last.find(":")
-    while at >= 0:
-        yield [*raw[:-1], last[:at]], _decode(last[at + 1 :])
-        at = last.find(":", at + 1)
-    yield raw, ""
+    if ":" not in last:
+        return ((raw, ""),)
+    colons = [at for at, letter in enumerate(last) if letter == ":"][:_MAX_COLONS]
+    return [*(([*raw[:-1], last[:at]], _decode(last[at + 1 :])) for at in colons), (raw, "")]
 
 
-def _leaves(node: _Node[Target], segments: list[str], at: int) -> Iterator[_Leaf[Target]]:
-    """Where the segments from `at` on can end, the most specific place first. An empty segment matches nothing."""
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a leaf must have; `allow` collects the HTTP methods of the leaves that have others only."""
+
+    suffix: str
+    verbs: tuple[str, ...]
+    allow: set[str]
+
+
+def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
+    """What serves the segments from `at` on, the most specific place first. An empty segment matches nothing."""
+    found: Target | None = None
     if at == len(segments):
-        if node.leaf:
-            yield node.leaf
+        found = _chosen(node.leaf, wanted)
     elif segment := segments[at]:
-        if (child := node.literals.get(segment)) is not None:
-            yield from _leaves(child, segments, at + 1)
-        if node.one is not None:
-            yield from _leaves(node.one, segments, at + 1)
-    if node.many and all(segments[at:]):
-        for length in range(len(segments) - at, -1, -1):
-            if (leaf := node.many.get(tuple(segments[len(segments) - length :]))) is not None:
-                yield leaf
+        child = node.literals.get(segment)
+        if child is not None:
+            found = _find(child, segments, at + 1, wanted)
+        if found is None and node.one is not None:
+            found = _find(node.one, segments, at + 1, wanted)
+    if found is None and node.many:
+        found = _find_many(node, segments, at, wanted)
+    return found
+
+
+def _find_many(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
+    """What serves the segments from `at` on by a `**`, the longest literal end first."""
+    if not all(segments[at:]):
+        return None
+    longest = min(len(segments) - at, max(len(tail) for tail in node.many))
+    for length in range(longest, -1, -1):
+        leaf = node.many.get(tuple(segments[len(segments) - length :]))
+        if leaf is not None and (found := _chosen(leaf, wanted)) is not None:
+            return found
+    return None
+
+
+def _chosen(leaf: _Leaf[Target], wanted: _Wanted) -> Target | None:
+    targets = leaf.get(wanted.suffix)
+    if targets is None:
+        return None
+    for verb in wanted.verbs:
+        if (target := targets.get(verb)) is not None:
+            return target
+    wanted.allow.update(targets)
+    return None
 
 
 def _captured(route: Route, raw: list[str]) -> tuple[str, ...]:
