@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from itertools import groupby
 
 from generator.render.emit import Import
+
+_NUMBER = re.compile(r"(\d+)")
+_Natural = tuple[tuple[int, str], ...]
 
 
 def block(imports: Iterable[Import]) -> str:
@@ -15,19 +19,23 @@ def block(imports: Iterable[Import]) -> str:
     ordered = sorted(set(imports), key=lambda found: (_section(found.module), _module_key(found.module)))
     for module, group in groupby(ordered, key=lambda found: found.module):
         names = list(group)
-        plain = sorted((found.name for found in names if not found.alias), key=name_key)
-        lines = sections.setdefault(_section(module), [])
-        if plain:
-            lines.append(f"from {module} import {', '.join(plain)}")
-        lines += sorted(str(found) for found in names if found.alias)
+        statements = [(found.name, str(found)) for found in names if found.alias]
+        if plain := sorted((found.name for found in names if not found.alias), key=name_key):
+            statements.append((plain[0], f"from {module} import {', '.join(plain)}"))
+        statements.sort(key=lambda statement: name_key(statement[0]))
+        sections.setdefault(_section(module), []).extend(text for _, text in statements)
     return "\n\n".join("\n".join(lines) for _, lines in sorted(sections.items()))
 
 
-def name_key(name: str) -> tuple[int, str]:
-    """isort's order of names by type: CONSTANTS, Classes, then the rest."""
-    if name.isupper() and len(name) > 1:
-        return 0, name
-    return (1, name) if name[:1].isupper() else (2, name)
+def name_key(name: str) -> tuple[int, _Natural, _Natural]:
+    """isort's order of names by type: CONSTANTS, Classes, then the rest; numbers in them count as numbers."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, _natural(name.lower()), _natural(name)
+
+
+def _natural(text: str) -> _Natural:
+    parts = _NUMBER.split(text)  # texts at the even positions, numbers at the odd ones
+    return tuple((int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts))
 
 
 def _section(module: str) -> int:
@@ -38,6 +46,6 @@ def _section(module: str) -> int:
     return 1 if module.partition(".")[0] in sys.stdlib_module_names else 2
 
 
-def _module_key(module: str) -> tuple[int, str]:
+def _module_key(module: str) -> tuple[int, _Natural, _Natural]:
     dots = len(module) - len(module.lstrip("."))
-    return -dots, module  # the furthest relative import first
+    return -dots, _natural(module.lower()), _natural(module)  # the furthest relative import first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from generator.contract.model import Contract, File
 
@@ -17,6 +17,8 @@ SERVICE_ATTRIBUTES = frozenset({"clients", "SERVICE", "METHODS"})
 SERVICE_MODULE_NAMES = frozenset(
     {"AsyncIterator", "Call", "ClassVar", "Clients", "Kind", "Method", "ServiceBase", "annotations", "errors", "cast"}
 )
+# What app.py uses besides the handlers' classes.
+APP_NAMES = frozenset({"Application", "AsyncIterator", "Clients", "application", "asynccontextmanager"})
 
 
 def snake(name: str) -> str:
@@ -69,6 +71,16 @@ def handler_methods(rpcs: Iterable[str]) -> dict[str, str]:
     chosen: dict[str, str] = {}
     for rpc in rpcs:
         chosen[rpc] = identifier(snake(rpc), taken)
+        taken.add(chosen[rpc])
+    return chosen
+
+
+def constants(methods: Mapping[str, str]) -> dict[str, str]:
+    """The module-level name of each RPC's Method, by RPC name; a class attribute of the base must not hide it."""
+    taken = set(SERVICE_ATTRIBUTES)
+    chosen: dict[str, str] = {}
+    for rpc, method in methods.items():
+        chosen[rpc] = identifier(method.upper(), taken)
         taken.add(chosen[rpc])
     return chosen
 

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from generator.contract.model import Contract
+from generator.render import keywords
 from generator.render.emit import Emit, Owner
 from generator.render.naming import pb_modules
 
@@ -45,7 +46,7 @@ def render(contract: Contract, package: str) -> list[Emit]:
             for suffix in _SUFFIXES:
                 source = Path(folder, base + suffix)
                 if source.exists():
-                    text = _move(source.read_text("utf-8"), moved)
+                    text = keywords.mended(_move(source.read_text("utf-8"), moved), suffix)
                     emits.append(Emit(target + suffix, Owner.MANAGED, text.encode(), f"protoc:{suffix[1:]}", "protoc"))
     return [*emits, *(_package_file(folder) for folder in sorted(packages))]
 

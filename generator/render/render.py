@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator import resources
 from generator.plan.model import Plan
-from generator.render import contract_tests, errors, formatting, imports, policies, protobuf, routes, services
+from generator.render import contract_tests, errors, formatting, imports, keywords, policies, protobuf, routes, services
 from generator.render.emit import Emit, Owner
 from generator.render.environment import environment
 from generator.render.python import comment
@@ -26,8 +26,9 @@ def render(plan: Plan, formatted: Mapping[str, bytes] | None = None) -> tuple[Em
     """Every file of the plan's project that is not copier's, sorted by path.
 
     `formatted` maps raw hashes to content that an earlier run formatted, so that what did not change is not
-    formatted again.
+    formatted again. Raises InputError where the contract has names that Python has no place for.
     """
+    keywords.check(plan.contract)
     known = formatted or {}
     emits = [*_templates(plan), *protobuf.render(plan.contract, plan.package), *_runtime(plan.package)]
     emits.append(_descriptor_set(plan))

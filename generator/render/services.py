@@ -12,14 +12,10 @@ from generator.render.python import docstring
 
 _FUTURE = Import("__future__", "annotations")
 _ASYNC_ITERATOR = Import("collections.abc", "AsyncIterator")
-_SERVICE_IMPORTS = (
-    _FUTURE,
-    Import("...runtime.call", "Call"),
+_RPC_IMPORTS = (
     Import("...runtime.definition", "Kind"),
     Import("...runtime.definition", "Method"),
-    Import("...runtime.definition", "ServiceBase"),
     Import("...runtime.errors", "unimplemented"),
-    Import("..clients", "Clients"),
 )
 
 
@@ -47,6 +43,7 @@ class ServiceView:
     full_name: str
     module: str
     base: str
+    root: str  # the base's own base: the runtime's ServiceBase, by the name it has in the module
     handler: str  # the handler's class
     handler_alias: str  # in app.py, where another service has a handler of that name; else ""
     proto: str  # import path of the .proto
@@ -100,14 +97,14 @@ class TypeNames:
 def views(plan: Plan) -> tuple[ServiceView, ...]:
     """One view per service, in contract order."""
     modules = naming.pb_modules(plan.contract)
-    taken: set[str] = set()
+    taken = set(naming.APP_NAMES)
     result: list[ServiceView] = []
     for service in plan.services:
         proto = service.service
         package = plan.contract.files[proto.file].package
         handler = naming.identifier(proto.name)
         alias = naming.type_alias(package, handler, taken)
-        module = naming.snake(handler)
+        module = naming.identifier(naming.snake(handler))
         if module in {view.module for view in result}:
             module = naming.identifier(naming.snake(alias), {view.module for view in result})
         taken.add(alias)
@@ -120,25 +117,35 @@ def _view(
 ) -> ServiceView:
     proto = plan.service
     methods = naming.handler_methods(rpc.name for rpc in proto.rpcs)
-    constants = {name: method.upper() for name, method in methods.items()}
+    constants = naming.constants(methods)
     base = f"{handler}Base"
+    # A service may well be called Call, or Service.
+    call = Import("...runtime.call", "Call", "RuntimeCall" if handler == "Call" else "")
+    root = Import("...runtime.definition", "ServiceBase", "RuntimeServiceBase" if base == "ServiceBase" else "")
     types = TypeNames(
-        contract, modules, naming.SERVICE_MODULE_NAMES | {base, handler, *constants.values(), *methods.values()}
+        contract,
+        modules,
+        naming.SERVICE_MODULE_NAMES | {base, handler, call.bound, root.bound, *constants.values(), *methods.values()},
     )
-    rpcs = [_method(rpc, types, methods[rpc.name], constants[rpc.name]) for rpc in proto.rpcs]
-    stubs = tuple(_stub(handler, rpc, view, types) for rpc, view in zip(proto.rpcs, rpcs, strict=True))
-    streams = [_ASYNC_ITERATOR] if any(rpc.kind is not Kind.UNARY for rpc in proto.rpcs) else []
+    rpcs = [_method(rpc, types, methods[rpc.name], constants[rpc.name], call) for rpc in proto.rpcs]
+    stubs = tuple(_stub(handler, rpc, view, types, call) for rpc, view in zip(proto.rpcs, rpcs, strict=True))
+    needed = [_FUTURE, root, Import("..clients", "Clients"), *(_below(found, "..pb") for found in types.imports)]
+    if rpcs:
+        needed += [call, *_RPC_IMPORTS]
+    if any(rpc.kind is not Kind.UNARY for rpc in proto.rpcs):
+        needed.append(_ASYNC_ITERATOR)
     return ServiceView(
         name=proto.name,
         full_name=proto.full_name,
         module=module,
         base=base,
+        root=root.bound,
         handler=handler,
         handler_alias=alias,
         proto=proto.file,
         module_docstring=docstring(f"{proto.full_name}: its methods, and the base class of its handler."),
         docstring=docstring(proto.comment or f"Serves {proto.full_name}.", 4),
-        imports=imports.block([*_SERVICE_IMPORTS, *streams, *(_below(found, "..pb") for found in types.imports)]),
+        imports=imports.block(needed),
         handler_imports=imports.block(
             [_FUTURE, Import(f"..gen.services.{module}", base), *(found for stub in stubs for found in stub.imports)]
         ),
@@ -147,7 +154,7 @@ def _view(
     )
 
 
-def _method(rpc: Rpc, types: TypeNames, handler: str, constant: str) -> MethodView:
+def _method(rpc: Rpc, types: TypeNames, handler: str, constant: str, call: Import) -> MethodView:
     request, response = types.expression(rpc.request), types.expression(rpc.response)
     return MethodView(
         path=rpc.path,
@@ -158,18 +165,18 @@ def _method(rpc: Rpc, types: TypeNames, handler: str, constant: str) -> MethodVi
         request=request,
         response=response,
         streams_responses=rpc.kind.streams_responses,
-        signature=_signature(rpc.kind, handler, request, response),
+        signature=_signature(rpc.kind, handler, request, response, call.bound),
         docstring=docstring(rpc.comment or f"Serves {rpc.full_name}.", 8),
     )
 
 
-def _signature(kind: Kind, handler: str, request: str, response: str) -> str:
+def _signature(kind: Kind, handler: str, request: str, response: str, call: str) -> str:
     argument = f"requests: AsyncIterator[{request}]" if kind.streams_requests else f"request: {request}"
     result = f"AsyncIterator[{response}]" if kind.streams_responses else response
-    return f"async def {handler}(self, {argument}, call: Call) -> {result}:"
+    return f"async def {handler}(self, {argument}, call: {call}) -> {result}:"
 
 
-def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames) -> Stub:
+def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames, call: Import) -> Stub:
     lines = [
         view.signature,
         f"    {docstring(rpc.comment or f'Serves {rpc.full_name}.', 4)}",
@@ -180,7 +187,7 @@ def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames) -> Stub:
         lines.append(f"    yield {view.response}()  # makes this an async generator")
     if rpc.kind is not Kind.UNARY:
         needed.append(_ASYNC_ITERATOR)
-    needed += [Import("..gen", "errors"), Import("..runtime.call", "Call")]
+    needed += [Import("..gen", "errors"), Import("..runtime.call", "Call", call.alias)]
     return Stub(
         class_name=handler,
         method=view.handler,
