@@ -1,0 +1,1 @@
+"""orders: a service over REST and gRPC."""

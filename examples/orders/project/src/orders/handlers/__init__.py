@@ -1,0 +1,1 @@
+"""What the service does: one module, one class for each service of the contract."""
