@@ -12,7 +12,7 @@ from generator.errors import Finding, InputError
 _KEYWORD = "|".join(keyword.kwlist)
 _ENUM_VALUE = re.compile(rf"^ *(?:{_KEYWORD}): .*\n", re.MULTILINE)
 _GRPC_NAMES = re.compile(
-    rf"(?P<before>^ *self\.|^ *def |^class |\bservicer\.)(?P<name>{_KEYWORD})(?P<after> = |\(|,)", re.MULTILINE
+    rf"(?P<before>^ *self\.|^ *def |^class |\bservicer\.)(?P<name>{_KEYWORD})(?P<after> = |\(|,|:$)", re.MULTILINE
 )
 
 
