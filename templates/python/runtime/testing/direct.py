@@ -34,17 +34,17 @@ def direct_call(
     method: Method,
     *,
     metadata: Iterable[Header] = (),
-    timeout: float | None = None,
+    deadline: float | None = None,
     principal: object | None = None,
 ) -> Call:
-    """The `call` argument for a handler called directly; `timeout` in seconds becomes its deadline.
+    """The `call` argument for a handler called directly; `deadline` is in seconds from now.
 
     Nothing stands around the handler then: what it raises reaches the test, and no deadline is enforced. Must be
     called inside the test's task.
     """
-    call = Call(method, "grpc", _Nowhere(()), Metadata(metadata), peer="test", client_timeout=timeout)
+    call = Call(method, "grpc", _Nowhere(()), Metadata(metadata), peer="test", client_timeout=deadline)
     call.request_id = "test"
     call.principal = principal
-    if timeout is not None:
-        call.deadline = asyncio.get_running_loop().time() + timeout
+    if deadline is not None:
+        call.deadline = asyncio.get_running_loop().time() + deadline
     return call

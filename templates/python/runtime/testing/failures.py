@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 
+from grpc import StatusCode
+
 from ..call import Header, ProtocolName
 from ..errors import ErrorRow, ServiceError, TableError, fill
 
@@ -50,6 +52,12 @@ class Failure:
     def in_default_language(self) -> Failure:
         """The same row in the language that a caller gets who asks for none."""
         return Failure(self.raised, next(iter(self.row.messages), ""))
+
+    @property
+    def violations(self) -> list[tuple[str, str]]:
+        """The fields that BadRequest must name, with their descriptions: that of an invalid argument's `{field}`."""
+        named = self.row.code is StatusCode.INVALID_ARGUMENT and "field" in self.row.placeholders
+        return [(self.values["field"], self.text)] if named else []
 
     def http(self, protocol: ProtocolName) -> int | None:
         """The HTTP status that the caller must see, None over gRPC."""

@@ -89,10 +89,9 @@ def rest_request(route: Route, requests: Sequence[Message], *, proto_names: bool
     raw = _raw_body(route, bare[0])
     if raw is not None:
         return RestRequest(verb, path, query, raw.data, raw.content_type)
-    value = _body_value(route, bare[0], proto_names) if route.body else None
-    if value is None:
+    if not route.body or not _has_body(route, bare[0]):
         return RestRequest(verb, path, query)
-    return RestRequest(verb, path, query, json.dumps(value).encode(), _JSON)
+    return RestRequest(verb, path, query, json.dumps(_body_value(route, bare[0], proto_names)).encode(), _JSON)
 
 
 def _carried_alone(route: Route, request: M, rest: tuple[str, ...]) -> M:
@@ -215,8 +214,12 @@ def _raw_body(route: Route, message: Message) -> Any:
     return target if target.DESCRIPTOR.full_name == _HTTP_BODY else None
 
 
+def _has_body(route: Route, message: Message) -> bool:
+    return route.body == "*" or _is_set(message, message.DESCRIPTOR.fields_by_name[route.body])
+
+
 def _body_value(route: Route, message: Message, proto_names: bool) -> Any:
-    """The body's JSON value; None where its field is not set."""
+    """The body's JSON value; null too where its field is not set."""
     value: Any = _json(message, proto_names)
     if route.body == "*":
         return value
@@ -240,11 +243,17 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
         for inner in value:
             yield from _flat(inner, name)
     else:
-        yield name, value if isinstance(value, str) else json.dumps(value)
+        yield name, _scalar_text(value)
 
 
 def _text(message: Message, field: Any) -> str:
-    value = _json(message, proto_names=True).get(field.name, "")
+    return _scalar_text(_json(message, proto_names=True).get(field.name, ""))
+
+
+def _scalar_text(value: Any) -> str:
+    """A JSON scalar outside JSON; `null` is an enum's value there, as no other field is written so."""
+    if value is None:
+        return "NULL_VALUE"
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -55,8 +55,8 @@ async def serving(definition: Definition, application: ApplicationFactory) -> As
 
 
 @asynccontextmanager
-async def nothing_left_running() -> AsyncIterator[None]:
-    """Fail with AssertionError when a task that was started inside still runs shortly after.
+async def nothing_left_running(within: float = PATIENCE) -> AsyncIterator[None]:
+    """Fail with AssertionError when a task that was started inside still runs `within` seconds after.
 
     Serve inside, too: a server has tasks of its own for as long as it listens.
     """
@@ -64,7 +64,7 @@ async def nothing_left_running() -> AsyncIterator[None]:
     yield
     left = asyncio.all_tasks() - before
     if left:
-        _, left = await asyncio.wait(left, timeout=PATIENCE)
+        _, left = await asyncio.wait(left, timeout=within)
     if left:
         names = sorted(getattr(task.get_coro(), "__qualname__", task.get_name()) for task in left)
         raise AssertionError(f"tasks left behind: {', '.join(names)}")
