@@ -1,0 +1,103 @@
+"""The CPU time of each stage, measured in the process of an emitted service: no sockets, a wire that does nothing.
+
+Run as `python -m benchmarks.chain_cost --rounds N` with the emitted project's `src` on the path; prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvloop
+from shop.gen.definition import DEFINITION
+from shop.runtime.call import Call
+from shop.runtime.logs import Clock, LineWriter, renderer
+from shop.runtime.measures import Measures
+from shop.runtime.metadata import Metadata
+from shop.runtime.pipeline import NamedStage, arrange, compose
+from shop.runtime.stages import Environment, built_in
+from shop.runtime.stages.boundary import InFlight
+from shop.runtime.stages.drain_gate import Gate
+
+Endpoint = Callable[[Any], Awaitable[None]]
+
+_BURST = 32  # calls between two turns of the event loop, which writes the log
+_CALLS = 2048  # of one sample
+
+
+class _NoWire:
+    """A wire that nothing is asked of."""
+
+
+async def _nothing(call: Any) -> None:
+    """The innermost endpoint: what is left is what the stages cost."""
+
+
+async def _sample(endpoint: Endpoint) -> float:
+    """CPU seconds of one call."""
+    method = DEFINITION.methods[0]
+    wire: Any = _NoWire()
+    metadata = Metadata((("user-agent", "holdfast-benchmark"),))
+    began = time.process_time()
+    for _ in range(_CALLS // _BURST):
+        for _ in range(_BURST):
+            call = Call(method, "grpc", wire, metadata, peer="ipv4:127.0.0.1:50000")
+            call.deadline = call.started + 10.0
+            await endpoint(call)
+        await asyncio.sleep(0)
+    return (time.process_time() - began) / _CALLS
+
+
+def _stages(null: int) -> list[NamedStage]:
+    """The stages of the default chain, outermost first."""
+    policies = DEFINITION.policies
+    environment = Environment(
+        in_flight=InFlight(),
+        gate=Gate(),
+        random_bits=random.getrandbits,
+        unmapped=policies.unmapped,
+        measures=Measures(policies.observability.buckets),
+        tracing=None,
+        write_line=LineWriter(null).write,
+        log_level=logging.INFO,
+        redact=policies.observability.redact,
+        clock=Clock(),
+        render=renderer(policies.observability.log_format),
+        routes=DEFINITION.routes,
+    )
+    method = DEFINITION.methods[0]
+    return list(arrange(built_in(method, policies.methods[method.path], environment), (), method))
+
+
+async def _costs(stages: Sequence[NamedStage], rounds: int) -> dict[str, float]:
+    """CPU seconds that each stage adds to a call, and all of them together under "": the least of the rounds."""
+    endpoints: dict[str, Endpoint] = {stage.name: compose([stage], _nothing) for stage in stages}
+    endpoints[""] = compose(stages, _nothing)
+    samples: dict[str, list[float]] = {name: [] for name in endpoints}
+    bare: list[float] = []
+    for _ in range(rounds):
+        bare.append(await _sample(_nothing))
+        for name, endpoint in endpoints.items():
+            samples[name].append(await _sample(endpoint))
+    return {name: min(taken) - min(bare) for name, taken in samples.items()}
+
+
+def main() -> None:
+    """Print the costs in seconds, by stage."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=20)
+    given = parser.parse_args()
+    null = os.open(os.devnull, os.O_WRONLY)
+    json.dump(uvloop.run(_costs(_stages(null), given.rounds)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

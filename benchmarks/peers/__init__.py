@@ -1,0 +1,1 @@
+"""The hand-written servers that an emitted service is measured against."""
