@@ -206,3 +206,15 @@ async def test_calls_of_unlike_ends_on_one_connection_do_not_disturb_each_other(
         else:
             assert isinstance(end, aio.AioRpcError)
             assert end.code() is (StatusCode.FAILED_PRECONDITION if number % 3 == 0 else StatusCode.INTERNAL)
+
+
+@pytest.mark.parametrize("name", ["grpc-timeout", "grpc-status", "Grpc-Message", "content-type", "te"])
+async def test_a_header_of_the_protocols_own_is_refused_where_it_is_set(name: str) -> None:
+    async def behave(request: Any, call: Call) -> Any:
+        for set_one in (call.set_header, call.set_trailer):
+            with pytest.raises(ValueError, match="belongs to the protocol"):
+                set_one(name, "1S")
+        return request
+
+    async with serving(Wire(behave)) as served:
+        assert await multicallable(served.grpc, UNARY)(Item(name="a")) == Item(name="a")

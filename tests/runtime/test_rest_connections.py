@@ -260,6 +260,14 @@ async def test_an_endless_head_is_cut_off() -> None:
         assert await caller.closed()
 
 
+async def test_an_upgrade_nobody_offers_is_passed_over_and_ends_the_connection() -> None:
+    async with serving(Wire()) as served, peer(served.rest_port) as caller:
+        caller.send(get("/v1/items?name=a", "connection: upgrade", "upgrade: websocket", "sec-websocket-key: x"))
+        status, headers, body = await caller.answer()
+        assert (status, headers["connection"], json.loads(body)) == (200, "close", {"name": "a"})
+        assert await caller.closed()
+
+
 async def test_a_header_nobody_can_send_back_is_not_sent_back() -> None:
     async with serving(Wire()) as served, peer(served.rest_port) as caller:
         caller.send(get("/v1/items?" + "a%0d%0ax:%20y" * 3 + "=1"))

@@ -196,3 +196,10 @@ def test_a_text_that_alone_does_not_fit_is_cut_between_characters() -> None:
 def test_the_rows_http_status_does_not_touch_table_errors() -> None:
     table = replace(ERRORS, by_code={"FAILED_PRECONDITION": replace(BAD_ARGUMENT, http=499)})
     assert answer_of(OutOfStock(sku="a", available=3), NOBODY, table).http == 409
+
+
+def test_an_error_that_no_answer_can_be_made_of_is_internal(caplog: pytest.LogCaptureFixture) -> None:
+    broken: Any = "no message"
+    answer = answer_of(ServiceError(StatusCode.ABORTED, "no", details=[broken]), NOBODY, ERRORS)
+    assert (answer.status.code, answer.status.message, answer.http) == (13, "internal error", 500)
+    assert "no answer can be made" in caplog.text

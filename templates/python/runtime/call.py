@@ -58,6 +58,7 @@ class Call:
         "principal",
         "protocol",
         "request_id",
+        "reserve",
         "response",
         "route",
         "sent",
@@ -90,6 +91,7 @@ class Call:
         self.client_timeout = client_timeout  # seconds the caller gave, None for no deadline
         self.started = loop.time()
         self.deadline: float | None = None  # loop time
+        self.reserve = 0.0  # seconds kept back from what the calls to dependencies are given
         self.criticality = ""
         self.principal: object | None = None
         self.request_id = ""
@@ -124,11 +126,11 @@ class Call:
         """
         if self._headers_sent:
             raise RuntimeError("the response headers are sent already")
-        self.headers.append(_checked(name, value))
+        self.headers.append(_unreserved(checked_header(name, value)))
 
     def set_trailer(self, name: str, value: str | bytes) -> None:
         """Add a response trailer; `-bin` names take bytes. Raises ValueError as `set_header` does."""
-        self.trailers.append(_checked(name, value))
+        self.trailers.append(_unreserved(checked_header(name, value)))
 
     async def send_headers(self) -> None:
         """Send the response headers now, before the first message."""
@@ -206,7 +208,19 @@ class Call:
         return error
 
 
-def _checked(name: str, value: str | bytes) -> Header:
+_RESERVED = frozenset({"content-type", "content-length", "transfer-encoding", "te", "host", "connection", "upgrade"})
+
+
+def _unreserved(header: Header) -> Header:
+    """The header, if it is the service's to set. Raises ValueError for the protocols' own: gRPC core dies of some."""
+    name = header[0]
+    if name.startswith("grpc-") or name in _RESERVED:
+        raise ValueError(f"{name!r} belongs to the protocol")
+    return header
+
+
+def checked_header(name: str, value: str | bytes) -> Header:
+    """The header with its name in lower case. Raises ValueError for a name or value that no header can have."""
     lowered = name.lower()
     if lowered.endswith("-bin") is not isinstance(value, bytes):
         raise ValueError(f"header {name!r} takes {'bytes' if lowered.endswith('-bin') else 'text'}")

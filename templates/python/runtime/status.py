@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .errors import ErrorRow, ServiceError, TableError, fill
 from .language import best_language
 from .metadata import Metadata
 
+_LOG = logging.getLogger(__name__)
 _TYPE_PREFIX = "type.googleapis.com/"
 _MAX_RETRY_AFTER = 315_576_000_000.0  # seconds; the bound of google.protobuf.Duration
 _DETAILS_TRAILER = "grpc-status-details-bin"
@@ -47,8 +49,22 @@ def answer_of(error: ServiceError, metadata: Metadata, table: ErrorTable) -> Ans
     """The answer to a caller whose request metadata is `metadata`: code, text in the caller's language, details.
 
     The text is the error's row's. An error raised by code alone takes the text and the business code of its
-    `errors.byCode` row, as far as the row's placeholders are in the error's metadata.
+    `errors.byCode` row, as far as the row's placeholders are in the error's metadata. An error that no answer can be
+    made of (a detail that is no message, say) is INTERNAL: whoever is to be answered can do nothing about it.
     """
+    try:
+        return _answer(error, metadata, table)
+    except Exception:  # noqa: BLE001 - an answer there must be, and it is logged
+        _LOG.exception("no answer can be made of a %s", type(error).__name__)
+        return _answer(ServiceError(StatusCode.INTERNAL, "internal error"), metadata, table)
+
+
+def status_of(error: ServiceError, metadata: Metadata, table: ErrorTable) -> Status:
+    """The google.rpc.Status of `answer_of`."""
+    return answer_of(error, metadata, table).status
+
+
+def _answer(error: ServiceError, metadata: Metadata, table: ErrorTable) -> Answer:
     row = error.row or table.by_code.get(error.code.name)
     values = error.values if isinstance(error, TableError) else error.metadata
     localized = _localized(row, values, metadata)
@@ -69,11 +85,6 @@ def answer_of(error: ServiceError, metadata: Metadata, table: ErrorTable) -> Ans
         _http(error, row),
         retry_after,
     )
-
-
-def status_of(error: ServiceError, metadata: Metadata, table: ErrorTable) -> Status:
-    """The google.rpc.Status of `answer_of`."""
-    return answer_of(error, metadata, table).status
 
 
 def fit(status: Status, budget: int) -> tuple[Status, bytes]:

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError, EncodeError, Message
 from grpc import StatusCode, aio
 
 from ..call import Call, Header
+from ..codes import BY_NUMBER
 from ..definition import Definition, ErrorTable, Kind, Method
 from ..errors import ServiceError
 from ..metadata import Metadata
@@ -253,7 +254,7 @@ def _set_error(error: ServiceError, call: Call, context: Context, table: ErrorTa
     status, payload = fit(answer.status, _ANSWER_BUDGET - taken)
     trailers.append(("grpc-status-details-bin", payload))
     context.set_trailing_metadata(tuple(trailers))
-    context.set_code(error.code)
+    context.set_code(BY_NUMBER[answer.status.code])
     context.set_details(status.message)
 
 

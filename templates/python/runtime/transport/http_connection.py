@@ -63,6 +63,10 @@ class HttpConnection(HttpToolsProtocol):
         """Answer what is no HTTP, in the service's error shape; `msg` is uvicorn's text."""
         self._refuse(self.server_state.bad_request)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Serve the request as it is and close: the parser takes what comes after it for another protocol."""
+        self.close_after_response()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True

@@ -58,6 +58,9 @@ class RestApp:
         except asyncio.CancelledError:
             connection.abort()  # it is gone already, unless it is the service that ends the call
             await exchange.gone()
+        except Exception:  # noqa: BLE001 - the last resort: uvicorn would answer in its own words
+            _LOG.exception("a request could not be answered")
+            await self._give_up(exchange)
         finally:
             connection.serving = None
 
@@ -134,6 +137,13 @@ class RestApp:
     async def _refuse(self, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()) -> None:
         """Answer a request that is none of an RPC's."""
         await self._respond(exchange, answer_of(error, exchange.head.metadata, self._table), headers)
+
+    async def _give_up(self, exchange: Exchange) -> None:
+        """The last resort for a fault of this module's own: an answer without details, or a body cut off."""
+        if exchange.started:
+            await exchange.cut()
+        else:
+            await self._refuse(exchange, ServiceError(StatusCode.INTERNAL, "internal error"))
 
     async def _respond(
         self, exchange: Exchange, answer: Answer, headers: Sequence[RawHeader], trace_id: str = ""
