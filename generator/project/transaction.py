@@ -72,7 +72,7 @@ def write(project: Path, writes: Sequence[Write]) -> None:
     pending = project / PENDING
     made: list[Path] = []
     try:
-        made += _make_folders(pending)
+        _make_folders(pending, made)
         steps = [_stage(project, pending, index, one) for index, one in enumerate(writes)]
         _publish(pending, steps)
     except OSError as error:
@@ -84,7 +84,7 @@ def write(project: Path, writes: Sequence[Write]) -> None:
     folders: list[Path] = []
     try:
         for step in steps:
-            folders += _do(project, pending, step)
+            _do(project, pending, step, folders)
     except OSError as error:
         with suppress(OSError):  # what cannot be undone either keeps its journal, for the next command to finish
             _undo(project, pending, steps, folders)
@@ -113,7 +113,7 @@ def recover(project: Path) -> int | None:
                 locate(project, step.path)
             for step in steps:
                 if _current(project / step.path) == step.before != step.after and _is_staged(pending, step):
-                    _do(project, pending, step)
+                    _do(project, pending, step, [])
                     completed += 1
         _discard(pending)
     except OSError as error:
@@ -184,16 +184,15 @@ def _is_staged(pending: Path, step: _Step) -> bool:
     return not step.after or _current(pending / f"{step.index}.new") == step.after
 
 
-def _do(project: Path, pending: Path, step: _Step) -> list[Path]:
-    """Does one step; returns the folders it made."""
+def _do(project: Path, pending: Path, step: _Step, made: list[Path]) -> None:
+    """Does one step; the folders it makes are added to `made`, even if it fails then."""
     target = project / step.path
     if step.after:
-        made = _make_folders(target.parent)
+        _make_folders(target.parent, made)
         (pending / f"{step.index}.new").replace(target)
-        return made
-    target.unlink(missing_ok=True)
-    _remove_empty(project, target.parent)
-    return []
+    else:
+        target.unlink(missing_ok=True)
+        _remove_empty(project, target.parent)
 
 
 def _undo(project: Path, pending: Path, steps: Sequence[_Step], folders: Sequence[Path]) -> None:
@@ -213,8 +212,8 @@ def _undo(project: Path, pending: Path, steps: Sequence[_Step], folders: Sequenc
             folder.rmdir()
 
 
-def _make_folders(folder: Path) -> list[Path]:
-    """Makes a folder and those above it; returns the new ones, outermost first."""
+def _make_folders(folder: Path, made: list[Path]) -> None:
+    """Makes a folder and those above it; each new one is added to `made`, the outermost first."""
     missing = []
     while not folder.exists():
         missing.append(folder)
@@ -222,7 +221,7 @@ def _make_folders(folder: Path) -> list[Path]:
     missing.reverse()
     for one in missing:
         one.mkdir()
-    return missing
+        made.append(one)
 
 
 def _remove_empty(project: Path, folder: Path) -> None:

@@ -281,14 +281,14 @@ def test_a_handler_that_app_py_does_not_mention_is_told(tmp_path: Path) -> None:
 
 def test_existing_files_keep_their_mode_and_new_ones_follow_the_umask(tmp_path: Path) -> None:
     generated(tmp_path, managed("a.py", b"old\n"))
-    (tmp_path / "a.py").chmod(0o640)
+    (tmp_path / "a.py").chmod(0o604)
     umask = os.umask(0o027)
     try:
         generated(tmp_path, managed("a.py"), managed("b.py"))
     finally:
         os.umask(umask)
 
-    assert (tmp_path / "a.py").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "a.py").stat().st_mode & 0o777 == 0o604
     assert (tmp_path / "b.py").stat().st_mode & 0o777 == 0o640
 
 

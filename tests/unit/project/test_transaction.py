@@ -146,15 +146,39 @@ def test_a_journal_that_is_none_is_told(project: Path, journal: bytes) -> None:
 
 
 def test_a_failure_half_way_puts_everything_back(project: Path) -> None:
-    (project / "made").mkdir()
-    (project / "made/deep").write_bytes(b"a file where a folder is needed")
-    before = tree(project)
+    source = """
+import errno, sys
+from pathlib import Path
+from generator.errors import InputError
+from generator.project.transaction import Write, write
 
-    with pytest.raises(InputError):
-        write(project, WRITES)
+full = [True]
 
-    assert tree(project) == before
+def refuse(event, arguments):
+    if event == "os.rename" and str(arguments[1]).endswith("b.txt") and full:
+        full.clear()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+sys.addaudithook(refuse)
+try:
+    write(
+        Path(sys.argv[1]),
+        [
+            Write("a.txt", b"old a", b"new a"),
+            Write("gone.txt", b"old gone", None),
+            Write("made/deep/b.txt", None, b"new b"),
+        ],
+    )
+except InputError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", source, str(project)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT)
+
+    assert done.stdout.endswith(": cannot-write: no space left on device\n")
+    assert tree(project) == OLD
     assert not is_interrupted(project)
+    assert not (project / "made").exists()
 
 
 def test_a_full_disk_is_one_finding_and_changes_nothing(project: Path) -> None:
