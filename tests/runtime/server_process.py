@@ -35,6 +35,7 @@ class ServerProcess:
                 env={**os.environ, **ports, "PYTHONPATH": path, "SAMPLE_LIFECYCLE": json.dumps(lifecycle), **environ},
                 stdout=subprocess.PIPE,
                 stderr=log,
+                start_new_session=True,
                 cwd=ROOT,
             )
         self.serving: dict[str, int] = {}

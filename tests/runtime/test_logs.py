@@ -142,12 +142,17 @@ def test_a_second_loop_can_write_after_the_first_has_closed_in_between(pipe: tup
     async def write_and_leave() -> None:
         writer.write(b"a\n")
 
+    async def write_and_stay() -> None:
+        writer.write(b"a\n")
+        written = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().add_reader(pipe[0], written.set_result, None)
+        await asyncio.wait_for(written, 10)
+        asyncio.get_running_loop().remove_reader(pipe[0])
+
     loop = asyncio.new_event_loop()
-    task = loop.create_task(write_and_leave())
-    loop.run_until_complete(task)
+    loop.run_until_complete(loop.create_task(write_and_leave()))
     loop.close()  # before the scheduled flush
-    asyncio.run(write_and_leave())
-    os.set_blocking(pipe[0], False)
+    asyncio.run(write_and_stay())
     assert os.read(pipe[0], 100) == b"a\na\n"
 
 

@@ -279,17 +279,32 @@ async def test_the_parts_close_in_their_order() -> None:
             return request
 
         async def later(self) -> None:
-            await gate.wait()
-            closed.append("background")
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                closed.append("background")
 
-    gate, handler = Gate(), Spawning()
+    begun, handler = asyncio.Event(), Spawning()
     server = Server(dataclasses.replace(definition(), open_clients=clients), LOCAL)
     await server.start(app)
     async with channel(server) as opened:
         await echo(opened)(Note())
-    await gate.entered.wait()
-    stopping = asyncio.ensure_future(shut_down(server, POLICIES.lifecycle))
-    await asyncio.sleep(0)
-    gate.opened.set()
-    assert await stopping == Outcome()
+    await begun.wait()
+    assert await shut_down(server, dataclasses.replace(POLICIES.lifecycle, cleanup_timeout=0.05)) == Outcome()
     assert closed == ["background", "application", "clients"]
+
+
+async def test_a_shutdown_leaves_no_task_and_no_watch_behind() -> None:
+    before = asyncio.all_tasks()
+    server = Server(definition(), LOCAL)
+    await server.start(application(Sample()))
+    watching = asyncio.ensure_future(every(server.health.watch("")))
+    await asyncio.sleep(0)
+    assert await shut_down(server, POLICIES.lifecycle) == Outcome()
+    assert await asyncio.wait_for(watching, 5) == [True, False]
+    assert asyncio.all_tasks() == before
+
+
+async def every(states: AsyncIterator[bool | None]) -> list[bool | None]:
+    return [state async for state in states]

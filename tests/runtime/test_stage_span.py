@@ -152,6 +152,12 @@ async def test_a_call_that_is_not_sampled_has_no_span_and_neither_have_its_child
     assert (len(call.span_id), call.trace_flags & 1) == (16, 0)
 
 
+async def test_a_call_that_is_not_sampled_here_passes_no_sampled_flag_on() -> None:
+    call = joined_call(1)
+    await Recorded("always_off").run(call, well)
+    assert (call.span_id, call.trace_flags) == (PARENT, 0)
+
+
 async def test_the_users_spans_are_the_calls_children() -> None:
     recorded = Recorded()
 

@@ -102,6 +102,8 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
             echo(Note(text="die"))
         until(lambda: len(pids(server) - before) == 1 and all(w["serving"] for w in workers(server)), "no replacement")
         assert server.admin("/readyz").status_code == 200
+        in_flight = 'holdfast_server_calls_in_flight{rpc_method="sample.v1.Sample/Echo"} 0.0'
+        assert in_flight in server.admin("/metrics").text, "the dead worker's call counts for ever"
         server.signal(signal.SIGTERM)
         assert server.exit_code() == 0
 
@@ -122,6 +124,15 @@ def test_a_call_in_flight_is_answered_when_the_supervisor_is_told_to_stop(tmp_pa
         assert server.line() == "waiting"
         server.signal(signal.SIGINT)
         assert answer.result(PATIENCE).number == 300
+        assert server.exit_code() == 0
+
+
+def test_ctrl_c_reaches_the_workers_once(tmp_path: Path) -> None:
+    with started(tmp_path, WORKERS="2") as server, server.serve().echo() as echo:
+        answer = echo.future(Note(text="wait", number=500))
+        assert server.line() == "waiting"
+        os.killpg(server.process.pid, signal.SIGINT)  # as a terminal does, to its whole foreground group
+        assert answer.result(PATIENCE).number == 500
         assert server.exit_code() == 0
 
 
