@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 
-from tests.runtime.sample_service import Note
+from tests.runtime.sample_service import ECHO, Note
 from tests.runtime.server_process import PATIENCE, started
 
 
@@ -152,14 +154,24 @@ def test_work_that_a_call_has_spawned_is_waited_for(tmp_path: Path) -> None:
         assert server.exit_code() == 0
 
 
-def test_two_hundred_calls_in_flight_at_sigterm_are_all_answered(tmp_path: Path) -> None:
-    with started(tmp_path) as server, server.serve().echo() as echo:
-        answers = [echo.future(Note(text="wait", number=500)) for _ in range(200)]
-        for _ in answers:
-            assert server.line() == "waiting"
-        server.signal(signal.SIGTERM)
-        assert [answer.result(PATIENCE).number for answer in answers] == [500] * 200
-        assert server.exit_code() == 0
+async def test_two_hundred_calls_in_flight_over_both_protocols_at_sigterm_are_all_answered(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        await asyncio.to_thread(server.serve)
+        limits = httpx.Limits(max_connections=100)
+        async with (
+            grpc.aio.insecure_channel(f"127.0.0.1:{server.serving['grpc_port']}") as channel,
+            httpx.AsyncClient(limits=limits, timeout=PATIENCE) as client,
+        ):
+            echo = channel.unary_unary(ECHO.path, Note.SerializeToString, Note.FromString)
+            url = f"http://127.0.0.1:{server.serving['rest_port']}/v1/echo/wait?number=500"
+            over_grpc = [asyncio.ensure_future(echo(Note(text="wait", number=500))) for _ in range(100)]
+            over_rest = [asyncio.ensure_future(client.get(url)) for _ in range(100)]
+            for _ in range(200):
+                assert await asyncio.to_thread(server.line) == "waiting"
+            server.signal(signal.SIGTERM)
+            assert [answer.number for answer in await asyncio.gather(*over_grpc)] == [500] * 100
+            assert [answer.status_code for answer in await asyncio.gather(*over_rest)] == [200] * 100
+        assert await asyncio.to_thread(server.exit_code) == 0
 
 
 def test_spans_are_exported_where_the_environment_asks_for_it_and_flushed_at_the_end(tmp_path: Path) -> None:

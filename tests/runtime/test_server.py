@@ -15,6 +15,7 @@ import grpc
 import httpx
 import pytest
 from grpc import StatusCode
+from runtime.admin import config_of
 from runtime.call import Call
 from runtime.definition import Application
 from runtime.logs import LineWriter
@@ -162,6 +163,11 @@ async def test_the_admin_port_tells_of_a_server_that_serves() -> None:
         config = (await admin(server, "/config")).json()
         assert config["hash"] == POLICIES.hash
         assert config["policies"]["methods"][ECHO.path]["deadline"]["default"] == 10.0
+
+
+def test_the_shown_policies_hold_no_credentials() -> None:
+    secret = dataclasses.replace(POLICIES, hash="redis://user:p%40ss@redis:6379/0")
+    assert b'"redis://redis:6379/0"' in config_of("sample", secret)
 
 
 async def test_a_draining_server_is_alive_and_not_ready() -> None:

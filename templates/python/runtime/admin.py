@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import re
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from typing import Any
@@ -23,6 +24,7 @@ _Answer = tuple[int, str, bytes]
 
 _JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
+_CREDENTIALS = re.compile(rb"://[^/@\"\s]+@([^@\"\s]*)")
 
 
 class Admin:
@@ -144,9 +146,10 @@ def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
 
 
 def config_of(name: str, policies: Snapshot) -> bytes:
-    """What `/config` shows: the resolved policies and their hash. The policies hold no secrets."""
+    """What `/config` shows: the resolved policies and their hash, without the credentials a target's URL may hold."""
     shown = {"name": name, "hash": policies.hash, "policies": dataclasses.asdict(policies)}
-    return orjson.dumps(shown, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    text = orjson.dumps(shown, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _CREDENTIALS.sub(rb"://\1", text)
 
 
 def _plain(value: object) -> object:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
-from . import logs, worker_pipes, workers
+from . import logs, worker_pipes
 from .cpus import cpus
 from .definition import ApplicationFactory, Definition
 from .logs import LineWriter, json_line
@@ -46,7 +46,9 @@ def main(definition: Definition, application: ApplicationFactory) -> int:
     if pipes is None:
         count = settings.workers or cpus()
         if count > 1:
-            return workers.become_supervisor(definition.name, definition.policies, settings, count)
+            from .workers import become_supervisor  # the one process does without what it needs
+
+            return become_supervisor(definition.name, definition.policies, settings, count)
     else:
         settings = dataclasses.replace(settings, reuse_port=True)
     writer = LineWriter(sys.stderr.fileno())
