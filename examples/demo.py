@@ -69,11 +69,14 @@ def say(what: str) -> None:
 
 
 def run(*command: object, quiet: bool = False) -> None:
-    """Run a command, shown as one would type it here unless `quiet`. Raises CalledProcessError where it fails."""
-    words = [str(word) for word in command]
+    """Run a command as one would type it at the root, and show it unless `quiet`.
+
+    Raises CalledProcessError where it fails.
+    """
+    words = ["." if word == ROOT else str(word).removeprefix(f"{ROOT}/") for word in command]
     if not quiet:
-        print("$", *(word.removeprefix(f"{ROOT}/") for word in words), flush=True)
-    subprocess.run(words, check=True)
+        print("$", *words, flush=True)
+    subprocess.run(words, check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,15 @@ def test_the_tests_of_the_example_pass(name: str, request: pytest.FixtureRequest
     environment = {"PYTHONPATH": str(project / "src")}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tour_of_make_demo_loses_no_call(orders_project: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(orders_project / "src")}
+    command = [sys.executable, EXAMPLES / "orders" / "tour.py", orders_project]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "409 FAILED_PRECONDITION Only 3 of ink left" in done.stdout
+    assert done.stdout.count("DEADLINE_EXCEEDED") == 2
 
 
 # -- chat: the four kinds ------------------------------------------------------------------------------------------
