@@ -190,6 +190,27 @@ async def test_a_delete_may_have_no_body_and_a_get_neither(shop: Shop) -> None:
         assert "must be empty" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("body", "query", "paths"),
+    [
+        ({"size": 1, "child": {"name": "x", "size": 2}}, "", ["child.name", "child.size", "size"]),
+        ({"name": "", "children": [{"name": "x"}]}, "", ["children", "name"]),
+        ({"child": {}}, "", ["child"]),
+        ({"child": None}, "", ["child"]),
+        ({}, "", []),
+        ({"size": 1}, "?mask=name", ["name"]),
+    ],
+)
+async def test_a_patch_without_a_mask_gets_its_bodys_fields_as_one(
+    shop: Shop, body: Any, query: str, paths: list[str]
+) -> None:
+    assert list((await shop.bound("PATCH", f"/v1/items/n{query}", json=body)).mask.paths) == paths
+
+
+async def test_other_methods_get_no_mask(shop: Shop) -> None:
+    assert not (await shop.bound("PUT", "/v1/items/n", json={"size": 1})).HasField("mask")
+
+
 async def test_a_body_nobody_takes_is_refused_chunked_too(shop: Shop) -> None:
     async def chunks() -> Any:
         yield b"{"

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from ..definition import Route
 from .faults import invalid, unsupported_media_type
+from .field_mask import body_paths, mask_field
 from .json_codec import Codec, parse_json
 from .query_values import ValueTextError, is_leaf, set_value
 
@@ -48,6 +49,7 @@ class Binding:
         named = route.body not in ("", "*")
         self._body_field: Any = descriptor.fields_by_name[route.body] if named else None
         body_type: Any = descriptor.fields_by_name[route.body].message_type if named else descriptor
+        self._mask = mask_field(descriptor) if route.verb == "PATCH" and named else ""
         self._raw_body = body_type is not None and body_type.full_name == HTTP_BODY
 
     @property
@@ -72,9 +74,13 @@ class Binding:
             target: Any = message if self._body_field is None else getattr(message, self._body_field.name)
             if body:
                 target.data, target.content_type = body, content_type
-        else:
-            message = self.with_body(parse_json(body)) if body else self._request()
+            self.complete(message, values, query)
+            return message
+        value = parse_json(body) if body else None
+        message = self.with_body(value) if body else self._request()
         self.complete(message, values, query)
+        if self._mask and not (mask := getattr(message, self._mask)).paths:
+            mask.paths.extend(body_paths(value, self._body_field.message_type))
         return message
 
     def with_body(self, value: object) -> Message:
