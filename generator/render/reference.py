@@ -1,0 +1,160 @@
+"""What templates see, as the tables of docs/templates.md: `python -m generator.render.reference` writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import tokenize
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+
+from jinja2 import Environment, meta
+
+from generator import resources
+from generator.render.emit import Import, Stub
+from generator.render.environment import environment
+from generator.render.errors import ErrorView
+from generator.render.python import Construct
+from generator.render.routes import RouteView
+from generator.render.services import MethodView, ServiceView
+from generator.spec.codes import CanonicalCode
+
+BEGIN = "<!-- context: written by `python -m generator.render.reference` -->"
+END = "<!-- end of context -->"
+
+VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
+    {
+        "canonical": (tuple[CanonicalCode, ...], "the canonical gRPC codes"),
+        "domain": (str, "the domain of the service's errors"),
+        "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
+        "first": (MethodView, "the service's first RPC"),
+        "hash": (str, "of all that the policies say"),
+        "header": (str, "the comment that says what the file was generated from"),
+        "methods": (Mapping[str, Construct], "each method's policy, by its gRPC path"),
+        "modules": (tuple[str, ...], "the service modules that the routes name"),
+        "name": (str, "the project's name"),
+        "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
+        "package": (str, "the project's Python package"),
+        "redacted": (bool, "whether the text of what no row maps is withheld"),
+        "routes": (tuple[RouteView, ...], "every route that is served, in contract order"),
+        "rows": (tuple[ErrorView, ...], "the error table, in spec order"),
+        "sections": (Mapping[str, object], "the rest of the policies: server, lifecycle, observability, …"),
+        "service": (ServiceView, "the service that the file is about"),
+        "services": (tuple[ServiceView, ...], "every service, in contract order"),
+        "shape": (str, "the REST error body, in words"),
+        "unmapped": (str, "the gRPC code of what no row maps"),
+    }
+)
+"""Type and meaning of every variable, whichever template reads it."""
+
+
+def update(page: str) -> str:
+    """`page` with its tables brought up to date; ValueError when it has no place for them."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def read_by_templates() -> Mapping[str, Sequence[str]]:
+    """The variables that each built-in template reads, by the template's path."""
+    made = environment()
+    return {name: _variables(made, name) for name in sorted(made.list_templates(extensions=["j2"]))}
+
+
+def tables() -> str:
+    """The templates with their variables, the variables with their types, and each type with its fields."""
+    parts = [_table(("template", "reads"), _template_rows())]
+    parts.append("### Variables\n")
+    rows = ((f"`{name}`", _shown(kind), what) for name, (kind, what) in VARIABLES.items())
+    parts.append(_table(("variable", "type", "what it is"), rows))
+    for view in _views():
+        summary = _summary(view)
+        parts += [f"### `{view.__name__}`\n", *([f"{summary}\n"] if summary else [])]
+        parts.append(_table(("field", "type", "note"), _fields(view)))
+    return "\n".join(parts)
+
+
+def _template_rows() -> Iterator[tuple[str, str]]:
+    for name, variables in read_by_templates().items():
+        yield f"`{name}`", ", ".join(f"`{variable}`" for variable in variables) or "nothing"
+
+
+def _variables(made: Environment, name: str) -> Sequence[str]:
+    source = (resources.root() / "templates" / "python" / name).read_text(encoding="utf-8")
+    return sorted(meta.find_undeclared_variables(made.parse(source)))
+
+
+def _views() -> Sequence[type]:
+    """The dataclasses that the variables are made of, each after the one that first mentions it."""
+    found: dict[type, None] = {}
+
+    def visit(kind: object) -> None:
+        for inner in typing.get_args(kind):
+            visit(inner)
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind) and kind not in found:
+            found[kind] = None
+            for hint in typing.get_type_hints(kind, _namespace(kind)).values():
+                visit(hint)
+
+    for kind, _ in VARIABLES.values():
+        visit(kind)
+    return tuple(found)
+
+
+def _namespace(kind: type) -> dict[str, object]:
+    return {**vars(inspect.getmodule(kind)), "Import": Import, "Stub": Stub}
+
+
+def _summary(view: type) -> str:
+    """The class's docstring, joined to one paragraph; "" where it has only the one that dataclasses make."""
+    text = " ".join(inspect.cleandoc(view.__doc__ or "").split())
+    return "" if text.startswith(f"{view.__name__}(") else text
+
+
+def _fields(view: type) -> Iterator[tuple[str, str, str]]:
+    notes = _notes(view)
+    for field in dataclasses.fields(view):
+        yield f"`{field.name}`", _shown(field.type), notes.get(field.name, "")
+
+
+def _notes(view: type) -> Mapping[str, str]:
+    """The comment behind each field, where there is one."""
+    notes: dict[str, str] = {}
+    name = ""
+    for token in tokenize.generate_tokens(StringIO(inspect.cleandoc(inspect.getsource(view))).readline):
+        line = re.match(r"\s+(\w+): ", token.line)
+        name = line[1] if line else name
+        if token.type == tokenize.COMMENT and line:
+            notes[name] = token.string.lstrip("# ").replace("<", "&lt;")
+    return notes
+
+
+def _shown(kind: object) -> str:
+    """The type as its module writes it."""
+    text = kind if isinstance(kind, str) else kind.__name__ if type(kind) is type else str(kind)
+    plain = re.sub(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])", "", text)
+    return f"`{plain}`"
+
+
+def _table(header: Sequence[str], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [_row(header), _row(["---"] * len(header)), *(_row(row) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def main() -> None:
+    """Brings docs/templates.md of this checkout up to date."""
+    page = resources.root() / "docs" / "templates.md"
+    page.write_text(update(page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
