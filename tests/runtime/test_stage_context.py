@@ -118,6 +118,12 @@ async def test_without_a_policy_only_the_clients_deadline_holds(asked: float | N
     assert call.deadline == (None if asked is None else call.started + asked)
 
 
+async def test_the_reserve_is_the_methods() -> None:
+    policy = MethodPolicy(DeadlinePolicy(default=2.0, max=10.0, min_remaining=0.0, reserve=0.25), "CRITICAL")
+    assert (await through(call_of(), policy)).reserve == 0.25
+    assert (await through(call_of(), MethodPolicy(None, "CRITICAL"))).reserve == 0.0
+
+
 async def test_the_criticality_is_the_methods() -> None:
     assert (await through(call_of())).criticality == "SHEDDABLE"
 

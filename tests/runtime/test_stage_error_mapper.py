@@ -11,7 +11,7 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 from runtime.call import Call
-from runtime.errors import ServiceError
+from runtime.errors import DependencyError, ServiceError
 from runtime.snapshot import UnmappedPolicy
 from runtime.stages.error_mapper import ErrorMapper
 
@@ -63,6 +63,31 @@ async def test_a_timeout_of_the_handlers_own_is_deadline_exceeded() -> None:
 
 async def test_a_cancellation_that_the_application_caused_is_internal() -> None:
     assert (await mapped(asyncio.CancelledError(HIDDEN))).code is StatusCode.INTERNAL
+
+
+def unavailable_dependency(*, expired: bool = False) -> DependencyError:
+    code = StatusCode.DEADLINE_EXCEEDED if expired else StatusCode.NOT_FOUND
+    return DependencyError("stock", code, HIDDEN, method="/stock.Stock/Get", reason="GONE", expired=expired)
+
+
+@pytest.mark.parametrize("error", [unavailable_dependency(), ExceptionGroup("", [unavailable_dependency()])])
+async def test_what_a_client_raises_is_unavailable_with_an_id_to_find_the_dependency_by(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = await mapped(error)
+    assert (seen.code, seen.message, seen.reason) == (
+        StatusCode.UNAVAILABLE,
+        "a dependency is unavailable",
+        "UNAVAILABLE",
+    )
+    (record,) = caplog.records
+    assert dict(seen.metadata) == {"error_id": record.__dict__["error_id"]}
+    assert f"stock /stock.Stock/Get: NOT_FOUND GONE: {HIDDEN}" in caplog.text
+
+
+async def test_a_client_that_ran_out_of_time_is_deadline_exceeded() -> None:
+    seen = await mapped(unavailable_dependency(expired=True))
+    assert (seen.code, seen.message) == (StatusCode.DEADLINE_EXCEEDED, "a dependency took too long")
 
 
 @pytest.mark.parametrize("error", [dependency_error(), grpc.RpcError(HIDDEN), grpc.aio.AbortError(HIDDEN)])

@@ -14,6 +14,10 @@ from grpc import RpcError, StatusCode
 
 from .codes import HTTP_STATUS
 
+DEPENDENCY_TEXT = "a dependency is unavailable"
+EXPIRED_TEXT = "a dependency took too long"
+"""All that the caller reads of a dependency's failure."""
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -62,6 +66,10 @@ class ServiceError(Exception):
         self.retry_after = retry_after
         self.http = http if http is not None else HTTP_STATUS[code]
 
+    def is_for(self, reason: str, domain: str) -> bool:
+        """Whether this is a failure for that reason; its own are of its service's domain, whichever that is."""
+        return self.reason == reason
+
 
 class TableError(ServiceError):
     """Base of the exception classes generated from the error table; each has its row."""
@@ -84,6 +92,55 @@ class TableError(ServiceError):
         )
 
 
+class DependencyError(ServiceError):
+    """A call to a dependency did not go well.
+
+    A handler may look at what was received: `code_received` is the peer's code, or gRPC's own where the peer gave none
+    (UNAVAILABLE: it was not reached); reason, domain and metadata are those of the peer's ErrorInfo, empty without
+    one. `gen.errors` has a predicate for each reason of this service's own domain, and
+    `has_reason(error, reason, domain)` asks for those of others.
+
+    Where no handler catches it, this service's caller sees UNAVAILABLE and nothing of all that; DEADLINE_EXCEEDED
+    where the time that the call was given has run out (`expired`).
+    """
+
+    def __init__(
+        self,
+        dependency: str,
+        code_received: StatusCode,
+        message_received: str = "",
+        *,
+        method: str = "",
+        reason: str = "",
+        domain: str = "",
+        metadata: Mapping[str, str] = _NOTHING,
+        expired: bool = False,
+    ) -> None:
+        super().__init__(
+            StatusCode.DEADLINE_EXCEEDED if expired else StatusCode.UNAVAILABLE,
+            EXPIRED_TEXT if expired else DEPENDENCY_TEXT,
+        )
+        self.dependency = dependency  # as the spec names it
+        self.method = method  # the gRPC path
+        self.code_received = code_received
+        self.message_received = message_received
+        self.reason_received = reason
+        self.domain_received = domain
+        self.metadata_received = metadata
+
+    def __str__(self) -> str:
+        """For the log: who was called, and what came back."""
+        code = " ".join(part for part in (self.code_received.name, self.reason_received) if part)
+        return ": ".join(
+            part for part in (f"{self.dependency} {self.method}".rstrip(), code, self.message_received) if part
+        )
+
+    def is_for(self, reason: str, domain: str) -> bool:
+        """Whether the peer gave that reason in that domain, or the caller would be given it."""
+        received = self.reason_received == reason and self.domain_received == domain
+        return received or super().is_for(reason, domain)
+
+
 def unimplemented(path: str) -> ServiceError:
     """The error of an RPC that has no code behind it yet."""
     return ServiceError(StatusCode.UNIMPLEMENTED, f"{path} is not implemented")
@@ -92,7 +149,7 @@ def unimplemented(path: str) -> ServiceError:
 def has_reason(error: BaseException, reason: str, domain: str) -> bool:
     """Whether `error` was raised for that reason here, or was received with it from a peer of that domain."""
     if isinstance(error, ServiceError):
-        return error.reason == reason
+        return error.is_for(reason, domain)
     info = error_info(error) if isinstance(error, RpcError) else None
     return info is not None and info.reason == reason and info.domain == domain
 

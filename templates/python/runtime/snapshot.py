@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,15 @@ class UnmappedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyPolicy:
+    """Where a dependency is and how it is called; times in seconds, None for no bound."""
+
+    target: str
+    attempt_timeout: float | None = None  # of a single attempt
+    total_timeout: float | None = None  # of a call, all its attempts together
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The service's whole policy; `methods` is keyed by gRPC path, `hash` identifies the content."""
 
@@ -103,3 +112,4 @@ class Snapshot:
     observability: ObservabilityPolicy
     unmapped: UnmappedPolicy
     hash: str
+    dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # by the spec's name

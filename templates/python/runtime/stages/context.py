@@ -32,11 +32,12 @@ class Context:
     empty where the trace begins here: the span stage fills it in.
     """
 
-    __slots__ = ("_criticality", "_default", "_max", "_random_bits", "_traced")
+    __slots__ = ("_criticality", "_default", "_max", "_random_bits", "_reserve", "_traced")
 
     def __init__(self, policy: MethodPolicy, random_bits: Callable[[int], int], *, traced: bool = False) -> None:
         self._default = None if policy.deadline is None else policy.deadline.default
         self._max = float("inf") if policy.deadline is None else policy.deadline.max
+        self._reserve = 0.0 if policy.deadline is None else policy.deadline.reserve
         self._criticality = policy.criticality
         self._random_bits = random_bits
         self._traced = traced
@@ -63,6 +64,7 @@ class Context:
             timeout = self._default
         if timeout is not None:
             call.deadline = call.started + min(timeout, self._max)
+        call.reserve = self._reserve
         call.criticality = self._criticality
         current_call.set(call)
         await proceed(call)

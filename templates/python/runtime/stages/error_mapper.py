@@ -11,12 +11,11 @@ from grpc import StatusCode
 from grpc.aio import AbortError
 
 from ..call import Call
-from ..errors import ServiceError
+from ..errors import DEPENDENCY_TEXT, DependencyError, ServiceError
 from ..pipeline import Endpoint
 from ..snapshot import UnmappedPolicy
 
 INTERNAL_TEXT = "internal error"
-DEPENDENCY_TEXT = "a dependency is unavailable"
 
 _log = logging.getLogger(__name__)
 
@@ -43,9 +42,11 @@ class ErrorMapper:
             await proceed(call)
         except ServiceError as error:
             given = call.ended_with()
-            if given is None:
-                raise
-            raise given from error
+            if given is not None:
+                raise given from error
+            if isinstance(error, DependencyError):
+                raise self._mapped(call, error) from error
+            raise
         except asyncio.CancelledError as error:
             given = call.ended_with()
             if given is not None:
@@ -65,15 +66,18 @@ class ErrorMapper:
         for other in others:
             if not isinstance(other, ServiceError | asyncio.CancelledError):
                 _log.error("%s failed more than once", call.method.path, exc_info=other)
-        if isinstance(cause, ServiceError):
+        if isinstance(cause, ServiceError) and not isinstance(cause, DependencyError):
             return call.ended_with() or cause
         if isinstance(cause, TimeoutError):
             _log.warning("%s ran into a timeout of its own", call.method.path, exc_info=cause)
             return call.ended_with() or ServiceError(StatusCode.DEADLINE_EXCEEDED, "the call took too long")
         error_id = f"{self._random_bits(64):016x}"
-        if isinstance(cause, grpc.RpcError | AbortError):
+        if isinstance(cause, DependencyError | grpc.RpcError | AbortError):
             _log.error("a dependency of %s failed", call.method.path, exc_info=cause, extra={"error_id": error_id})
-            mapped = ServiceError(StatusCode.UNAVAILABLE, DEPENDENCY_TEXT, metadata={"error_id": error_id})
+            code, text = StatusCode.UNAVAILABLE, DEPENDENCY_TEXT
+            if isinstance(cause, DependencyError):
+                code, text = cause.code, cause.message
+            mapped = ServiceError(code, text, metadata={"error_id": error_id})
         else:
             self._count()
             _log.error("%s raised what no table maps", call.method.path, exc_info=cause, extra={"error_id": error_id})

@@ -1,0 +1,61 @@
+"""A client of the sample service as the generator writes it, and the real server that it calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from runtime.call import Header
+from runtime.client.grpc_client import GrpcClient, connection, target_variable
+from runtime.definition import Method
+from runtime.snapshot import DependencyPolicy
+from runtime.testing import Scripted
+from runtime.testing.dependencies import standing_in
+
+from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, POLICIES
+
+Given = Iterable[Header]
+
+
+class SampleClient(GrpcClient):
+    """Calls the sample. (ASYNC109: a call's timeout is sent to the peer.)"""
+
+    DEPENDENCY: ClassVar[str] = "sample"
+    METHODS: ClassVar[tuple[Method, ...]] = (ECHO, GATHER, COUNT, CHAT)
+
+    async def echo(self, request: Any, *, timeout: float | None = None, metadata: Given = ()) -> Any:  # noqa: ASYNC109
+        return await self._response(ECHO, request, timeout, metadata)
+
+    async def gather(
+        self, requests: AsyncIterable[Any], *, timeout: float | None = None, metadata: Given = ()  # noqa: ASYNC109
+    ) -> Any:
+        return await self._response(GATHER, requests, timeout, metadata)
+
+    def count(self, request: Any, *, timeout: float | None = None, metadata: Given = ()) -> AsyncGenerator[Any, None]:
+        return self._responses(COUNT, request, timeout, metadata)
+
+    def chat(
+        self, requests: AsyncIterable[Any], *, timeout: float | None = None, metadata: Given = ()
+    ) -> AsyncGenerator[Any, None]:
+        return self._responses(CHAT, requests, timeout, metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A client, and the scripted peer that it calls."""
+
+    client: SampleClient
+    peer: Scripted
+    target: str
+
+
+@asynccontextmanager
+async def calling(**policy: Any) -> AsyncIterator[Called]:
+    """A client of a scripted peer; keyword arguments are the dependency's policy (`total_timeout=…`)."""
+    async with standing_in(SampleClient, POLICIES) as peer:
+        declared = DependencyPolicy("127.0.0.1:1", **policy)  # nobody listens there: the environment must win
+        policies = replace(POLICIES, dependencies={"sample": declared})
+        async with connection("sample", policies, peer.environ) as connected:
+            yield Called(SampleClient(connected), peer.scripted, peer.environ[target_variable("sample")])
