@@ -15,7 +15,7 @@ import httpx
 import pytest
 from grpc import StatusCode, aio
 
-from tests.e2e.projects import EXAMPLES, Process, emit, serving
+from tests.e2e.projects import EXAMPLES, Process, emit, holdfast, serving
 from tests.e2e.wire import PATIENCE, Stub
 
 CHAT = "/chat.v1.ChatService"
@@ -42,11 +42,11 @@ def operations_project(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def orders_project(folder: Path) -> Path:
-    """The committed project, with the runtime that it lacks."""
+    """The committed project, completed with the runtime that it lacks."""
     project = folder / "orders"
     shutil.copytree(EXAMPLES / "orders" / "project", project)
-    runtime = EXAMPLES.parent / "templates" / "python" / "runtime"
-    shutil.copytree(runtime, project / "src" / "orders" / "runtime", ignore=shutil.ignore_patterns("__pycache__"))
+    done = holdfast("generate", "--project", project)
+    assert done.returncode == 0, done.stderr
     return project
 
 
@@ -116,6 +116,11 @@ def test_the_tests_of_the_example_pass(name: str, request: pytest.FixtureRequest
     environment = {"PYTHONPATH": str(project / "src")}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_committed_project_is_in_order_once_it_has_its_runtime(orders_project: Path) -> None:
+    done = holdfast("check", "--project", orders_project)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_tour_of_make_demo_loses_no_call(orders_project: Path) -> None:
