@@ -104,7 +104,9 @@ class Server(Model):
     rest: RestServer = setting(None, "The REST port.", factory=RestServer.model_construct)
     admin: AdminServer = setting(None, "The admin port.", factory=AdminServer.model_construct)
     workers: Workers = setting(
-        1, "Processes; auto is the CPU quota of the container. Handlers of different processes share no memory.", example="auto"
+        1,
+        "Processes; auto is the CPU quota of the container. Handlers of different processes share no memory.",
+        example="auto",
     )
 
 
