@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import logging
 import os
 import signal
 import time
@@ -43,6 +44,8 @@ class Restless(Sample):
             case "swallow":
                 print("waiting", flush=True)
                 await _swallowing()
+            case "log":
+                logging.getLogger("shop").warning("stock of %s is low", "a", extra={"left": 3, "card_number": "4111"})
             case "spawn":
                 call.spawn(_spawned())
         return Note(text=request.text, number=request.number)

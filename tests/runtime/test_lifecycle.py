@@ -174,6 +174,17 @@ async def test_two_hundred_calls_in_flight_over_both_protocols_at_sigterm_are_al
         assert await asyncio.to_thread(server.exit_code) == 0
 
 
+def test_a_handlers_own_log_line_is_json_with_its_calls_ids_and_without_what_is_redacted(tmp_path: Path) -> None:
+    with started(tmp_path) as server, server.serve().echo() as echo:
+        echo(Note(text="log"), metadata=[("x-request-id", "r-1")])
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+        own, call = [line for line in server.logs() if line.get("request_id") == "r-1"]
+    assert (own["level"], own["logger"], own["message"]) == ("WARNING", "shop", "stock of a is low")
+    assert (own["left"], own["card_number"]) == (3, "[redacted]")
+    assert (own["trace_id"], own["span_id"]) == (call["trace_id"], call["span_id"])
+
+
 def test_spans_are_exported_where_the_environment_asks_for_it_and_flushed_at_the_end(tmp_path: Path) -> None:
     with started(tmp_path, OTEL_TRACES_EXPORTER="console") as server, server.serve().echo() as echo:
         echo(Note(text="a"), metadata=[("x-request-id", "r-1")])
