@@ -22,7 +22,7 @@ from generator.spec.load import load_text
 from generator.spec.model import ResilienceSpec, SpecBody
 
 ROOT = resources.root()
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -68,7 +68,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @each_page
 def test_commands_in_examples_exist(page: Path) -> None:
     for block in blocks(page, "console"):
-        for line in re.findall(r"(?:^\$ |\()(holdfast [^|)\n]*)", block, re.MULTILINE):
+        for line in re.findall(r"(?:^\$ |\()(holdfast [^|)\n]*)", block.replace("\\\n", ""), re.MULTILINE):
             assert not refused(shlex.split(line, comments=True)[1:]), line
 
 
