@@ -24,7 +24,7 @@ from generator.spec.model import ResilienceSpec, SpecBody
 ROOT = resources.root()
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")])
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 ID = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 
@@ -43,7 +43,7 @@ def blocks(page: Path, *languages: str) -> list[str]:
 
 def spans(page: Path) -> list[str]:
     """The page's code spans."""
-    return [text.strip() for _, text in SPAN.findall(prose(page))]
+    return [" ".join(text.split()) for _, text in SPAN.findall(prose(page))]
 
 
 def anchors(page: Path) -> set[str]:
