@@ -10,10 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from generator import cli, resources
-from generator.contract.load import load as load_contract
 from generator.errors import InputError
-from generator.plan.build import build
 from generator.plan.explain import to_text
+from generator.project.build import plan_of
 from generator.project.changes import Fault
 from generator.render import reference
 from generator.spec.fields import fields
@@ -190,11 +189,10 @@ def test_every_variable_of_a_template_is_described_and_no_other() -> None:
     assert read == set(reference.VARIABLES)
 
 
-def test_the_explanation_on_the_first_page_is_what_is_printed() -> None:
-    example = ROOT / "examples" / "orders"
-    contract = load_contract(["orders/v1/orders.proto"], [example / "protos"])
-    spec = load_text((example / "resilience.yaml").read_text(encoding="utf-8"), "resilience.yaml")
-    printed = to_text(build(contract, spec, name="shop", package="shop"), "CreateOrder").splitlines()
+def test_the_explanation_on_the_first_page_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT / "examples" / "orders" / "project")
+    _, plan = plan_of(Path())
+    printed = to_text(plan, "CreateOrder").splitlines()
 
     block = next(text for text in blocks(ROOT / "README.md", "console") if "explain CreateOrder" in text)
     shown = block.partition("explain CreateOrder")[2].splitlines()[1:]
