@@ -1,0 +1,206 @@
+"""Ways to break an emitted project, each with the contract test that must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """Code appended to one module below `src/PACKAGE`, which changes what the module does, and the test to fail."""
+
+    name: str
+    module: str
+    code: str
+    noticed_by: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @contextmanager
+    def applied(self, package: Path) -> Iterator[None]:
+        """The project broken inside, and whole again after."""
+        file = package / self.module
+        whole = file.read_bytes()
+        file.write_bytes(whole + b"\n\n" + self.code.encode())
+        try:
+            yield
+        finally:
+            file.write_bytes(whole)
+
+
+def _without(stage: str, noticed_by: str) -> Mutation:
+    code = f"ORDER = tuple(place for place in ORDER if place != {stage!r})\n"
+    return Mutation(f"no {stage} stage", "runtime/pipeline.py", code, noticed_by)
+
+
+MUTATIONS = (
+    _without("boundary", "test_every_row_of_the_error_table_reaches_the_caller_whole"),
+    _without("context", "test_the_callers_request_id_is_kept"),
+    _without("context", "test_the_declared_deadline_holds"),
+    _without("drain_gate", "test_a_call_that_comes_over_an_open_connection_is_told_when_to_come_again"),
+    _without("deadline", "test_a_call_that_outlives_the_default_deadline_is_stopped"),
+    _without("deadline", "test_a_call_with_too_little_time_left_never_reaches_the_handler"),
+    _without("error_mapper", "test_an_exception_of_no_table_is_answered_without_its_text"),
+    Mutation(
+        "deadlines without their maximum",
+        "runtime/stages/context.py",
+        """
+from dataclasses import replace
+
+_init = Context.__init__
+
+
+def _uncapped(self, policy, *arguments, **options):
+    _init(self, replace(policy, deadline=replace(policy.deadline, max=1e9)), *arguments, **options)
+
+
+Context.__init__ = _uncapped
+""",
+        "test_the_maximum_caps_what_the_caller_asks_for",
+    ),
+    Mutation(
+        "handlers that no cancellation reaches",
+        "runtime/pipeline.py",
+        """
+import asyncio
+
+_handler_endpoint = handler_endpoint
+
+
+def handler_endpoint(method, handler):
+    serve = _handler_endpoint(method, handler)
+
+    async def shielded(call):
+        await asyncio.shield(serve(call))
+
+    return shielded
+""",
+        "test_cancellation_reaches_the_handler",
+    ),
+    Mutation(
+        "REST callers that go unnoticed",
+        "runtime/transport/http_connection.py",
+        "HttpConnection.connection_lost = HttpToolsProtocol.connection_lost\n",
+        "test_cancellation_reaches_the_handler",
+    ),
+    Mutation(
+        "a task left behind by each call",
+        "runtime/stages/boundary.py",
+        """
+_serve = Boundary.__call__
+_left = []
+
+
+async def _leaving(self, call, proceed):
+    _left.append(asyncio.ensure_future(asyncio.Event().wait()))
+    await _serve(self, call, proceed)
+
+
+Boundary.__call__ = _leaving
+""",
+        "test_cancellation_reaches_the_handler",
+    ),
+    Mutation(
+        "gRPC errors without trailers",
+        "runtime/transport/grpc_aio.py",
+        """
+def _set_error(error, call, context, table):
+    context.set_code(error.code)
+    context.set_details(error.message)
+""",
+        "test_every_row_of_the_error_table_reaches_the_caller_whole",
+    ),
+    Mutation(
+        "REST errors without Retry-After",
+        "runtime/status.py",
+        "Answer.retry_after_seconds = property(lambda answer: None)\n",
+        "test_every_row_of_the_error_table_reaches_the_caller_whole",
+    ),
+    Mutation(
+        "one language for everybody",
+        "runtime/language.py",
+        "def best_language(metadata, available):\n    return next(iter(available), '')\n",
+        "test_every_row_of_the_error_table_reaches_the_caller_whole",
+    ),
+    Mutation(
+        "errors that tell what the handler raised",
+        "runtime/stages/error_mapper.py",
+        """
+_serve = ErrorMapper.__call__
+
+
+async def _telling(self, call, proceed):
+    try:
+        await _serve(self, call, proceed)
+    except ServiceError as error:
+        error.message += str(error.__cause__)
+        raise
+
+
+ErrorMapper.__call__ = _telling
+""",
+        "test_an_exception_of_no_table_is_answered_without_its_text",
+    ),
+    Mutation(
+        "broken streams that look whole",
+        "runtime/transport/framing.py",
+        "ARRAY = Framing(ARRAY.content_type, ARRAY.first, ARRAY.next, ARRAY.end, ARRAY.empty, lambda value: b']')\n",
+        "test_a_stream_that_fails_on_its_way_is_not_taken_for_whole",
+    ),
+    Mutation(
+        "paths that stay percent-encoded",
+        "runtime/transport/routing.py",
+        "def _decode(segment):\n    return segment\n",
+        "test_requests_and_responses_arrive_as_they_were_sent",
+    ),
+    Mutation(
+        "a wrong HTTP method that is not told from a wrong path",
+        "runtime/transport/faults.py",
+        "def wrong_verb(allow):\n    return no_route()\n",
+        "test_an_http_method_that_no_route_has_is_not_allowed",
+    ),
+    Mutation(
+        "requests that are held back until all have come",
+        "runtime/call.py",
+        """
+_requests = Call.requests
+
+
+async def _all_first(call):
+    for message in [message async for message in _requests(call)]:
+        yield message
+
+
+Call.requests = _all_first
+""",
+        "test_responses_come_while_requests_are_still_being_sent",
+    ),
+    Mutation(
+        "a shutdown that waits for no call",
+        "runtime/stages/boundary.py",
+        "async def _at_once(in_flight):\n    pass\n\n\nInFlight.wait_until_empty = _at_once\n",
+        "test_a_shutdown_under_load_loses_no_call",
+    ),
+    Mutation(
+        "health that a shutdown does not change",
+        "runtime/health.py",
+        "Health.terminate = lambda health: None\n",
+        "test_a_shutdown_under_load_loses_no_call",
+    ),
+    Mutation(
+        "a route that is not the contract's",
+        "gen/routes.py",
+        "from dataclasses import replace\n\nROUTES = (replace(ROUTES[0], segments=('v2', 'all')), *ROUTES[1:])\n",
+        "test_every_route_of_the_contract_is_served_and_no_other",
+    ),
+    Mutation(
+        "an RPC that is missing",
+        "gen/services/__init__.py",
+        "SERVICES[0].METHODS = SERVICES[0].METHODS[:-1]\n",
+        "test_every_rpc_of_the_contract_is_served_and_no_other",
+    ),
+)

@@ -1,0 +1,86 @@
+"""The contract tests that a project carries: green from the start, clean, and red as soon as something is broken."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+from tests.e2e.mutations import MUTATIONS, Mutation
+from tests.e2e.projects import emit
+
+CONTRACT = Path(__file__).parent / "everything"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the contract that has everything; every handler is a stub."""
+    dest = tmp_path_factory.mktemp("contract_tests") / "everything"
+    return emit(dest, [CONTRACT / "everything.proto"], include=[CONTRACT], spec=CONTRACT / "resilience.yaml")
+
+
+@pytest.fixture(scope="module")
+def impatient(project: Path) -> Path:
+    """A copy of the project whose tests do not wait long for what will never happen."""
+    dest = project.with_name("impatient")
+    shutil.copytree(project, dest)
+    with (dest / "src" / "everything" / "runtime" / "testing" / "scripted.py").open("a") as file:
+        file.write("\n\nPATIENCE = 1.0\n")
+    return dest
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A tool run in the project, as its user would."""
+    variables = {**os.environ, "MYPYPATH": "src", "PYTHONDONTWRITEBYTECODE": "1"}
+    variables.pop("PYTEST_ADDOPTS", None)
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(
+        command, cwd=project, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def failed(project: Path, select: str) -> set[str]:
+    """The names of the tests that fail among those whose name has `select` in it; some must run."""
+    done = run(project, "pytest", "-W", "error", "-x", "--tb=no", "-rfE", "-k", select)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return set(re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE))
+
+
+def test_a_new_project_passes_its_contract_tests(project: Path) -> None:
+    done = run(project, "pytest", "-W", "error")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_emitted_tests_are_typed_formatted_and_clean(project: Path) -> None:
+    files = [str(path.relative_to(project)) for path in (project / "tests").rglob("*.py")]
+    for tool in (["mypy", "--strict", *files], ["ruff", "check", "tests"], ["black", "--check", "-q", "tests"]):
+        done = run(project, *tool)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation}: {mutation.noticed_by}")
+def test_what_is_broken_is_noticed(impatient: Path, mutation: Mutation) -> None:
+    with mutation.applied(impatient / "src" / "everything"):
+        assert failed(impatient, mutation.noticed_by) == {mutation.noticed_by}
+
+
+def test_descriptors_that_are_not_the_contracts_are_noticed(impatient: Path) -> None:
+    file = impatient / ".holdfast" / "contract.binpb"
+    whole = file.read_bytes()
+    changed = FileDescriptorSet.FromString(whole)
+    changed.file[-1].message_type[0].field[0].name = "renamed"
+    file.write_bytes(changed.SerializeToString())
+    try:
+        for name in (
+            "test_the_served_descriptors_are_the_contracts",
+            "test_every_generated_file_is_as_the_contract_has_it",
+        ):
+            assert failed(impatient, name) == {name}
+    finally:
+        file.write_bytes(whole)
