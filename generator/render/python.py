@@ -19,22 +19,47 @@ class Construct:
     fields: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class SetDisplay:
+    """The `{…}` in `frozenset({…})`, its items in order."""
+
+    items: tuple[object, ...]
+
+    @classmethod
+    def of(cls, value: frozenset[object]) -> SetDisplay:
+        """The set's items, ordered by what they look like."""
+        return cls(tuple(sorted(value, key=literal)))
+
+
 def literal(value: object) -> str:
-    """`value` as a Python expression.
+    """`value` as a Python expression, on one line, in black's quotes.
 
     Raises TypeError for a type that has no such form.
     """
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return repr(value)
+    if isinstance(value, (str, bytes)):
+        return _quoted(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value).replace("e+", "e")
     if isinstance(value, Construct):
         return f"{value.name}({', '.join(f'{name}={literal(item)}' for name, item in value.fields.items())})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, frozenset):
-        return "frozenset({" + ", ".join(sorted(map(literal, value))) + "})" if value else "frozenset()"
+        return f"frozenset({literal(SetDisplay.of(value))})" if value else "frozenset()"
+    if isinstance(value, SetDisplay):
+        return "{" + ", ".join(map(literal, value.items)) + "}"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(literal, value)) + ("," if len(value) == 1 else "") + ")"
     raise TypeError(f"no literal for {type(value).__name__}")
+
+
+def _quoted(value: str | bytes) -> str:
+    """The literal of a text, in double quotes unless single ones need fewer backslashes."""
+    marked = repr(b'"' + value if isinstance(value, bytes) else '"' + value)  # a double quote: repr takes single ones
+    prefix = marked[: marked.index("'")]
+    body = marked[len(prefix) + 2 : -1].replace("\\'", "'")
+    quote = "'" if body.count('"') > body.count("'") else '"'
+    return f"{prefix}{quote}{body.replace(quote, chr(92) + quote)}{quote}"
 
 
 def docstring(text: str, indent: int = 0) -> str:

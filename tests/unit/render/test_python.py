@@ -53,10 +53,8 @@ def test_a_literal_reads_back_as_its_value(value: object) -> None:
 
 
 def test_a_construct_is_a_call_by_keyword() -> None:
-    assert (
-        python.literal(Construct("Deadline", {"default": 2.0, "names": ("a",)}))
-        == "Deadline(default=2.0, names=('a',))"
-    )
+    made = python.literal(Construct("Deadline", {"default": 2.0, "names": ("a",)}))
+    assert made == 'Deadline(default=2.0, names=("a",))'
 
 
 def test_a_value_without_a_literal_is_a_mistake_of_ours() -> None:

@@ -1,0 +1,84 @@
+"""black's layout, made while rendering: what is laid out here black leaves as it is, and need not see.
+
+black takes 0.25 ms a line, ten times as long as all the rest of a generation. Only the forms that grow with a contract
+are laid out here; a line that is too long for them all the same sends its file to black (`formatting.needs_black`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from generator.render.python import Construct, SetDisplay, literal
+
+LINE_LENGTH = 120
+_INDENT = 4
+
+
+def fits(line: str) -> bool:
+    """Whether black has room for the line: a wide character takes two columns, a combining one none."""
+    other = 0 if line.isascii() else sum(character > "\x7f" for character in line)
+    if len(line) + other <= LINE_LENGTH:
+        return True
+    if len(line) - other > LINE_LENGTH or not other:
+        return False
+    from black.strings import str_width  # only here: black takes long to import
+
+    return str_width(line) <= LINE_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Bracketed:
+    """A value that can be split: what stands before its items, the items with their names, what stands after.
+
+    A display (`[…]`, `{…}`, `(…)`) has its items on a line each once it is split, a call only where they do not fit
+    on one.
+    """
+
+    opening: str
+    items: Sequence[tuple[str, object]]
+    closing: str
+    display: bool
+
+
+def laid_out(value: object, before: str = "", after: str = "") -> str:
+    """`value` as a Python expression that starts after `before` and is followed by `after`.
+
+    `before` is indented as its line is: `laid_out(("a",), "    segments=", ",")`. The value is one that
+    `python.literal` takes.
+    """
+    line = f"{before}{literal(value)}{after}"
+    parts = None if fits(line) else _parts(value)
+    if parts is None:
+        return line
+    margin = " " * (len(before) - len(before.lstrip(" ")))
+    return f"{before}{parts.opening}\n{_body(parts, margin + ' ' * _INDENT)}\n{margin}{parts.closing}{after}"
+
+
+def _body(parts: _Bracketed, margin: str) -> str:
+    (name, value), *others = parts.items
+    if not others:
+        return laid_out(value, margin + name, "," if parts.opening == "(" else "")
+    if not parts.display:
+        line = margin + ", ".join(f"{name}{literal(item)}" for name, item in parts.items)
+        if fits(line):
+            return line
+    return "\n".join(laid_out(item, margin + name, ",") for name, item in parts.items)
+
+
+def _parts(value: object) -> _Bracketed | None:
+    if isinstance(value, Construct):
+        items: list[tuple[str, object]] = [(f"{name}=", item) for name, item in value.fields.items()]
+        return _Bracketed(f"{value.name}(", items, ")", display=False) if items else None
+    if isinstance(value, Mapping):
+        items = [(f"{literal(key)}: ", item) for key, item in value.items()]
+        return _Bracketed("{", items, "}", display=True) if items else None
+    if isinstance(value, frozenset):
+        if not value:
+            return None
+        return _Bracketed("frozenset(", [("", SetDisplay.of(value))], ")", display=False)
+    if isinstance(value, tuple):
+        return _Bracketed("(", [("", item) for item in value], ")", display=True) if value else None
+    if isinstance(value, SetDisplay):
+        return _Bracketed("{", [("", item) for item in value.items], "}", display=True)
+    return None

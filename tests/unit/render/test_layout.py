@@ -1,0 +1,45 @@
+"""What is laid out while rendering is what black would have made of it."""
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from generator.render import formatting, layout
+from generator.render.python import Construct, literal
+
+NAMES = st.sampled_from(["a", "deadline", "max_concurrent_streams", "x" * 40])
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=60)
+)
+LONG = "a rather long text, so that little of it fits on a line " * 2
+
+
+def containers(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return (
+        st.lists(inner, max_size=5).map(tuple)
+        | st.dictionaries(st.text(max_size=30), inner, max_size=4)
+        | st.frozensets(st.text(max_size=30), max_size=5)
+        | st.builds(Construct, st.sampled_from(["Capture", "P" * 30]), st.dictionaries(NAMES, inner, max_size=4))
+    )
+
+
+@given(st.recursive(LEAVES, containers, max_leaves=25))
+@example((LONG,))
+@example(frozenset({LONG}))
+@example(frozenset({LONG, "b"}))
+@example({"a": (LONG, LONG), "b": Construct("C", {"a": LONG})})
+@example(Construct("C", {"a": Construct("D", {"b": ("x" * 50, "y" * 60)})}))
+@example(("「" * 30, "」" * 22))
+@example({})
+def test_a_value_is_laid_out_as_black_lays_it_out(value: object) -> None:
+    plain = f"made = make(\n    value={literal(value)},\n    other=1,\n)\n"
+    assert f"made = make(\n{layout.laid_out(value, '    value=', ',')}\n    other=1,\n)\n" == formatting.python(plain)
+
+
+@given(st.text() | st.binary())
+@example("it's")
+@example('"it\'s"')
+@example("\\'\"")
+@example('\\\\"')
+def test_a_text_is_in_the_quotes_that_black_prefers(value: str | bytes) -> None:
+    line = f"x = {literal(value)}\n"
+    assert formatting.python(line) == line or not layout.fits(line)
