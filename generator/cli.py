@@ -46,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reconfigure(errors="backslashreplace")
     try:
         code = command.main(arguments, prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -54,9 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show(error.findings, "red")
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads the output has seen enough; nor must the interpreter flush into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         # The rest of what a machine can refuse: a folder that went away, a quota, a broken disk.
         from generator.project.paths import cannot

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from generator import __version__
 from generator.cli import main
@@ -64,6 +65,29 @@ def test_a_new_rpc_is_stale_until_generated(project: Path, capsys: pytest.Captur
     assert main(["check"]) == 0
 
 
+def test_an_input_that_changes_no_file_changes_the_lock(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (project / "resilience.yaml").open("a") as spec:
+        spec.write("# a remark\n")
+
+    assert main(["check"]) == 10
+    assert main(["generate"]) == 0
+    assert capsys.readouterr().out == "only .holdfast/lock.yaml changed\n"
+    assert main(["check"]) == 0
+
+
+def test_a_file_that_shares_its_raw_text_with_one_of_the_user_is_written_in_full(project: Path) -> None:
+    routes, lock = project / "src/demo/gen/routes.py", project / ".holdfast/lock.yaml"
+    entries = yaml.safe_load(lock.read_text())["files"]
+    raw = entries["src/demo/gen/routes.py"].get("rawHash", entries["src/demo/gen/routes.py"]["hash"])
+    app = entries["src/demo/app.py"]
+    lock.write_text(lock.read_text().replace(app.get("rawHash", app["hash"]), raw))
+    content = routes.read_bytes()
+    routes.unlink()
+
+    assert main(["generate"]) == 0
+    assert routes.read_bytes() == content
+
+
 @pytest.mark.parametrize("option", ["--diff", "--dry-run"])
 def test_a_preview_shows_the_changes_and_writes_nothing(
     project: Path, capsys: pytest.CaptureFixture[str], option: str
@@ -86,8 +110,9 @@ def test_an_edited_file_is_refused_told_and_given_up_with_force(
     before = tree(project)
 
     assert main(["check"]) == 11
+    assert main(["generate", "--dry-run"]) == 1
     assert main(["generate"]) == 1
-    assert "src/demo/gen/routes.py: edited-by-hand: " in capsys.readouterr().err
+    assert capsys.readouterr().err.count("src/demo/gen/routes.py: edited-by-hand: ") == 2
     assert tree(project) == before
     assert main(["generate", "--force", "src/demo/gen/routes.py"]) == 0
     assert main(["check"]) == 0
@@ -106,6 +131,14 @@ def test_a_missing_file_and_one_too_many_are_told_apart_from_the_rest(project: P
     assert main(["check"]) == 12
     assert main(["generate"]) == 0
     assert main(["check"]) == 0
+
+
+def test_of_several_faults_the_one_that_generate_cannot_mend_counts(project: Path) -> None:
+    grow(project)
+    (project / "src/demo/gen/__init__.py").unlink()
+    assert main(["check"]) == 12
+    (project / "src/demo/gen/routes.py").write_text("# mine\n")
+    assert main(["check"]) == 11
 
 
 def test_what_the_user_may_do_is_no_fault(project: Path) -> None:
@@ -337,6 +370,7 @@ main(["generate"])
     assert subprocess.run([sys.executable, "-c", source], env=ENVIRONMENT, check=False).returncode == 9
 
     assert main(["check"]) != 0
+    assert ".holdfast/pending: stale: " in capsys.readouterr().err
     assert main(["generate"]) == 0
     assert "an interrupted run was finished first: " in capsys.readouterr().out
     assert main(["check"]) == 0

@@ -102,7 +102,7 @@ def test_a_spec_that_does_not_fit_the_starter_is_told_at_the_file_the_user_named
     spec = "apiVersion: resilience.sre.io/v1\nkind: ServiceResiliencePolicy\nmetadata: {name: x}\nspec:\n  methods: {No: {}}\n"
     (here / "my.yaml").write_text(spec)
 
-    (told,) = refused(Request(Path("shop"), spec=Path("my.yaml")))
+    (told,) = refused(Request(Path("deep/shop"), spec=Path("my.yaml")))
 
     assert told.startswith("my.yaml:5:13: ")
     assert names(here) == ["hello.proto", "my.yaml"]
