@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, Final
 
 from google.protobuf.message import Message
 
+from ..call import Header
 from ..client.grpc_client import GrpcClient, target_variable
-from ..definition import Definition, ErrorTable, Method, ServiceBase
+from ..client.onward import OWN
+from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
 from ..snapshot import MethodPolicy, Snapshot
+from .client import Client, Outcome
+from .entries import Entry
 from .samples import sample
-from .scripted import Scripted
+from .scripted import Messages, Received, Scripted, answering
 from .serving import serving, under_test
 
-PEER_DOMAIN = "dependency.test"
+PEER_DOMAIN: Final = "dependency.test"
 """The domain of the errors that stand-ins answer with."""
+
+OpenClients = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Any]]
+"""`gen.clients.open_clients`."""
+
+_OF_THE_TRANSPORT: Final = frozenset({"content-type", "host", "te", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One RPC of one dependency."""
+
+    client: type[GrpcClient]
+    method: Method
+
+    @property
+    def dependency(self) -> str:
+        """The dependency's name in the spec."""
+        return self.client.DEPENDENCY
+
+    def __str__(self) -> str:
+        return f"{self.dependency} {self.method.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +54,55 @@ class StandIn:
     environ: Mapping[str, str]  # what `open_clients(environ)` needs to find it
 
 
-@asynccontextmanager
-async def standing_in(client: type[GrpcClient], policies: Snapshot) -> AsyncIterator[StandIn]:
-    """A server on a free local port with every RPC of the client's dependency; `policies` are the project's own."""
-    definition = _definition(client, policies)
-    scripted = Scripted(definition)
-    async with serving(definition, scripted.application) as served:
-        yield StandIn(scripted, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
+@dataclass(frozen=True, slots=True, eq=False)
+class Chain:
+    """A caller, the service with scripted handlers and its real clients, and the stand-ins that those call."""
+
+    caller: Client
+    service: Scripted
+    stand_ins: Mapping[type[GrpcClient], StandIn]
+    clients: Sequence[GrpcClient]
+    propagated: Sequence[str]  # names of metadata that the policies hand on as they are
+    raised: list[BaseException]  # what calls to dependencies raised in the handler, in order
+
+    def stand_in(self, outgoing: Outgoing) -> Scripted:
+        """The stand-in that the RPC goes to."""
+        return self.stand_ins[outgoing.client].scripted
+
+    async def call(
+        self, entry: Entry, outgoing: Outgoing, *, metadata: Sequence[Header] = (), deadline: float | None = None
+    ) -> Outcome:
+        """Call the service; its handler makes the outgoing call, and answers where that went well."""
+        client = next(each for each in self.clients if isinstance(each, outgoing.client))
+
+        async def script(received: Received) -> Messages:
+            await received.read()
+            try:
+                await call_dependency(client, outgoing.method)
+            except Exception as error:
+                self.raised.append(error)
+                raise
+            for response in entry.responses():
+                yield response
+
+        self.service.plays(script)
+        try:
+            return await self.caller.call(entry, metadata=metadata, deadline=deadline)
+        finally:
+            self.stand_in(outgoing).script = answering()
+
+
+def outgoing(*clients: type[GrpcClient]) -> tuple[Outgoing, ...]:
+    """Every RPC of these clients."""
+    return tuple(Outgoing(client, method) for client in clients for method in client.METHODS)
+
+
+def one_of_each_kind(calls: Iterable[Outgoing]) -> tuple[Outgoing, ...]:
+    """The first RPC of each dependency and kind: what is the same for all RPCs is tested on those."""
+    chosen: dict[tuple[str, Kind], Outgoing] = {}
+    for call in calls:
+        chosen.setdefault((call.dependency, call.method.kind), call)
+    return tuple(chosen.values())
 
 
 async def call_dependency(client: GrpcClient, method: Method) -> tuple[Message, ...]:
@@ -49,6 +117,43 @@ async def call_dependency(client: GrpcClient, method: Method) -> tuple[Message, 
     if method.kind.streams_responses:
         return tuple([message async for message in call(given)])
     return (await call(given),)
+
+
+@asynccontextmanager
+async def standing_in(client: type[GrpcClient], policies: Snapshot) -> AsyncIterator[StandIn]:
+    """A server on a free local port with every RPC of the client's dependency; `policies` are the project's own."""
+    definition = _definition(client, policies)
+    scripted = Scripted(definition)
+    async with serving(definition, scripted.application) as served:
+        yield StandIn(scripted, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
+
+
+@asynccontextmanager
+async def chained(
+    definition: Definition, service: Scripted, open_clients: OpenClients, calls: Iterable[Outgoing]
+) -> AsyncIterator[Chain]:
+    """Serve the definition with scripted handlers, and stand in for every dependency that `calls` go to."""
+    opened: list[GrpcClient] = []
+
+    @asynccontextmanager
+    async def application(clients: Any) -> AsyncIterator[Application]:
+        opened.extend(getattr(clients, each.name) for each in fields(clients))
+        yield Application(service.handlers)
+
+    async with AsyncExitStack() as stack:
+        stand_ins = {
+            client: await stack.enter_async_context(standing_in(client, definition.policies))
+            for client in dict.fromkeys(call.client for call in calls)
+        }
+        environ = {name: target for stand_in in stand_ins.values() for name, target in stand_in.environ.items()}
+        connected = replace(definition, open_clients=partial(open_clients, environ))
+        served = await stack.enter_async_context(serving(connected, application))
+        yield Chain(served.client, service, stand_ins, opened, _propagated(definition.policies), [])
+
+
+def _propagated(policies: Snapshot) -> tuple[str, ...]:
+    names = policies.observability.propagate
+    return tuple(name for name in names if name not in OWN | _OF_THE_TRANSPORT and not name.startswith("grpc-"))
 
 
 def _definition(client: type[GrpcClient], policies: Snapshot) -> Definition:

@@ -137,11 +137,15 @@ class Scripted:
         self.received.clear()
         self.script = script
 
-    async def arrived(self, count: int = 1) -> Received:
-        """Wait until that many calls have come in all; the last of them. Raises TimeoutError."""
+    async def arrived(self) -> Received:
+        """Wait for the first call. Raises TimeoutError when none comes."""
+        await self.have_arrived(1)
+        return self.received[0]
+
+    async def have_arrived(self, count: int) -> None:
+        """Wait until that many calls have come in all. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE), self._arrival:
             await self._arrival.wait_for(lambda: len(self.received) >= count)
-        return self.received[count - 1]
 
     @asynccontextmanager
     async def application(self, clients: Any) -> AsyncIterator[Application]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from ..definition import ApplicationFactory, Definition
 from ..server import Server, running
@@ -18,6 +18,10 @@ from .scripted import PATIENCE
 
 _HOST = "127.0.0.1"
 _ROOM = 4 << 20  # bytes
+_METADATA_ROOM = 16 << 10  # bytes
+
+AMPLE: Final = DeadlinePolicy(default=60.0, max=120.0, min_remaining=0.0, reserve=0.0)
+"""Deadlines that no test runs into, however small the declared ones are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,10 @@ async def nothing_left_running(within: float = PATIENCE) -> AsyncIterator[None]:
         raise AssertionError(f"tasks left behind: {', '.join(names)}")
 
 
-def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = None, **policies: Any) -> Definition:
-    """The definition as stand-ins serve it: no dependencies, room for samples and for many calls at once.
+def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = AMPLE, **policies: Any) -> Definition:
+    """The definition as stand-ins serve it: no dependencies, room for samples and for many calls, time enough.
 
-    Its deadlines are as declared, or `deadline` for every method; `policies` replaces other parts of the snapshot
+    Every method has that `deadline`; None leaves them as declared. `policies` replaces other parts of the snapshot
     (`lifecycle=…`).
     """
     declared = definition.policies
@@ -81,7 +85,11 @@ def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = None
     if deadline is not None:
         methods = {path: replace(policy, deadline=deadline) for path, policy in methods.items()}
     grpc = replace(
-        declared.grpc, max_concurrent_streams=None, max_message_bytes=max(_ROOM, declared.grpc.max_message_bytes)
+        declared.grpc,
+        max_concurrent_streams=None,
+        max_connection_age=None,
+        max_message_bytes=max(_ROOM, declared.grpc.max_message_bytes),
+        max_metadata_bytes=max(_METADATA_ROOM, declared.grpc.max_metadata_bytes),
     )
     rest = replace(declared.rest, max_body_bytes=max(_ROOM, declared.rest.max_body_bytes))
     changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, **policies})
