@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from generator.contract.model import Contract
 from generator.errors import Finding, InputError
 from generator.plan.chain import chain
+from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import resolve_routes
@@ -22,7 +23,8 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     """The plan of a project of that name and package.
 
     Raises InputError with every key that has no code behind it yet, every selector that matches nothing, every
-    policy that contradicts itself once its levels are merged, and routes that are alike.
+    policy that contradicts itself once its levels are merged, routes that are alike, and dependencies whose contract
+    is missing or of no use.
     """
     body = spec.body
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
@@ -40,6 +42,8 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(contract.services, body.server.rest.duplicate_routes)
     findings += errors
+    dependencies, errors = resolve_dependencies(contract, spec)
+    findings += errors
     rows = resolve_errors(spec)
     if findings:
         raise InputError(sorted(set(findings)))
@@ -50,6 +54,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         spec=spec,
         services=tuple(services),
         routes=routes,
+        dependencies=dependencies,
         domain=body.errors.domain or spec.metadata.name or name,
         errors=rows,
         warnings=tuple(warnings),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from generator.contract.model import HttpRule
 from generator.errors import InputError, Place, printable
 from generator.plan.chain import STAGES
-from generator.plan.model import ErrorRowPlan, MethodPlan, Plan, ServicePlan
+from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, Plan, ServicePlan
 from generator.spec.resolve import Setting
 from generator.spec.selectors import match, parse_selector
 
@@ -24,6 +24,7 @@ def to_text(plan: Plan, selector: str = "") -> str:
         for method in methods:
             lines += [f"  {line}" for line in _method_lines(plan, method)]
     if not selector:
+        lines += _dependency_lines(plan)
         lines += _error_lines(plan)
     return "\n".join(lines) + "\n"
 
@@ -34,6 +35,7 @@ def to_json(plan: Plan, selector: str = "") -> str:
         "name": plan.name,
         "package": plan.package,
         "methods": [_method_json(plan, method) for _, methods in _selected(plan, selector) for method in methods],
+        "dependencies": [_dependency_json(dependency) for dependency in plan.dependencies],
         "errors": {"domain": plan.domain, "rows": [_error_json(row) for row in plan.errors]},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
@@ -79,7 +81,11 @@ def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
         yield f"  {number:>2} {name:<13} {stage.what}"
         for setting in method.settings:
             if stage.key and _key_of(setting) == stage.key:
-                yield f"       {printable(setting.path):<22} {printable(_shown(setting.value)):<12} {_origin(setting)}"
+                yield _setting_line(setting)
+
+
+def _setting_line(setting: Setting) -> str:
+    return f"       {printable(setting.path):<22} {printable(_shown(setting.value)):<12} {_origin(setting)}"
 
 
 def _origin(setting: Setting) -> str:
@@ -88,6 +94,18 @@ def _origin(setting: Setting) -> str:
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _dependency_lines(plan: Plan) -> Iterator[str]:
+    if plan.dependencies:
+        yield "dependencies"
+    for dependency in plan.dependencies:
+        facts = f"{dependency.name}  {dependency.protocol}  {dependency.target}  {dependency.contract}"
+        yield f"  {printable(facts)}  ({dependency.place})"
+        for setting in dependency.settings:
+            yield _setting_line(setting)
+        for rpc in dependency.rpcs:
+            yield f"     rpc  {printable(rpc.name)}  {rpc.kind.value}  {printable(rpc.path)}"
 
 
 def _error_lines(plan: Plan) -> Iterator[str]:
@@ -113,15 +131,28 @@ def _method_json(plan: Plan, method: MethodPlan) -> dict[str, object]:
             for rule in _routes_of(plan, method)
         ],
         "chain": list(method.chain),
-        "settings": [
-            {
-                "path": setting.path,
-                "value": setting.value,
-                "level": setting.level,
-                "at": str(setting.place) if setting.place else None,
-            }
-            for setting in method.settings
-        ],
+        "settings": [_setting_json(setting) for setting in method.settings],
+    }
+
+
+def _setting_json(setting: Setting) -> dict[str, object]:
+    return {
+        "path": setting.path,
+        "value": setting.value,
+        "level": setting.level,
+        "at": str(setting.place) if setting.place else None,
+    }
+
+
+def _dependency_json(dependency: DependencyPlan) -> dict[str, object]:
+    return {
+        "name": dependency.name,
+        "protocol": dependency.protocol,
+        "target": dependency.target,
+        "contract": dependency.contract,
+        "methods": [{"path": rpc.path, "kind": rpc.kind.value} for rpc in dependency.rpcs],
+        "settings": [_setting_json(setting) for setting in dependency.settings],
+        "at": str(dependency.place),
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from generator.contract.model import Contract, HttpRule, Rpc, Service
 from generator.errors import Finding, Place
+from generator.spec.dependencies import ClientPolicy
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Setting
@@ -41,6 +42,25 @@ class RoutePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DependencyPlan:
+    """A service that this one calls, and the policy of those calls; `settings` as in MethodPlan."""
+
+    name: str
+    protocol: str
+    contract: str  # import path of its .proto
+    target: str
+    services: tuple[Service, ...]  # of its contract, in declaration order
+    policy: ClientPolicy
+    settings: tuple[Setting, ...]
+    place: Place
+
+    @property
+    def rpcs(self) -> tuple[Rpc, ...]:
+        """Every RPC of every service of it."""
+        return tuple(rpc for service in self.services for rpc in service.rpcs)
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorRowPlan:
     """One row of the error table with everything filled in."""
 
@@ -58,7 +78,10 @@ class ErrorRowPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Contract and spec, resolved. Services, methods and routes are in contract order, rows in spec order."""
+    """Contract and spec, resolved.
+
+    Services, methods and routes are in contract order, dependencies and rows in spec order.
+    """
 
     name: str
     package: str
@@ -66,6 +89,7 @@ class Plan:
     spec: Spec
     services: tuple[ServicePlan, ...]
     routes: tuple[RoutePlan, ...]
+    dependencies: tuple[DependencyPlan, ...]
     domain: str
     errors: tuple[ErrorRowPlan, ...]
     warnings: tuple[Finding, ...]

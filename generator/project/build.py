@@ -14,12 +14,13 @@ from generator.contract.load import load as load_contract
 from generator.contract.model import Contract
 from generator.errors import Finding, InputError, Place
 from generator.plan.build import build
+from generator.plan.dependencies import dependency_contracts
 from generator.plan.model import Plan
 from generator.project import config as configuration
 from generator.project.changes import Changes
 from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk
-from generator.project.lock import Lock, load
+from generator.project.lock import Lock, digest, load
 from generator.project.ownership import decide, formatted
 from generator.project.paths import LOCK, is_project_path, shown
 from generator.render.emit import Emit, Owner
@@ -45,11 +46,12 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
     findings: list[Finding] = []
     contract = spec = None
     try:
-        contract = load_contract(configuration.contract_roots(project, config), [project / CONTRACT_FOLDER])
+        spec = load_spec(project / config.spec)
     except InputError as error:
         findings += error.findings
+    called = dependency_contracts(spec) if spec else ()
     try:
-        spec = load_spec(project / config.spec)
+        contract = load_contract(configuration.contract_roots(project, config), [project / CONTRACT_FOLDER], called)
     except InputError as error:
         findings += error.findings
     if contract is None or spec is None:
@@ -70,7 +72,7 @@ def compute(project: Path, disk: Disk, before: Lock | None, force: Sequence[str]
     emits = render(plan, formatted(disk, before, tools, force))
     if any(_is_hollow(emit, before) for emit in emits):
         emits = render(plan)
-    return Build(config, plan, emits, Lock(__version__, tools, _input_hashes(disk, config, plan.contract)))
+    return Build(config, plan, emits, Lock(__version__, tools, _input_hashes(project, config, plan.contract)))
 
 
 def _is_hollow(emit: Emit, before: Lock | None) -> bool:
@@ -80,10 +82,10 @@ def _is_hollow(emit: Emit, before: Lock | None) -> bool:
     return not emit.content and emit.raw_hash not in ("", _EMPTY) and not kept
 
 
-def _input_hashes(disk: Disk, config: Config, contract: Contract) -> Mapping[str, str]:
+def _input_hashes(project: Path, config: Config, contract: Contract) -> Mapping[str, str]:
+    """The hash of each input. Inputs are only read: links to them may lead anywhere."""
     paths = [f"{CONTRACT_FOLDER}/{path}" for path, file in contract.files.items() if not file.provided]
-    hashes = {path: disk.digest(path) for path in [*paths, config.spec]}
-    return {path: found for path, found in sorted(hashes.items()) if found}
+    return {path: digest((project / path).read_bytes()) for path in [*paths, config.spec] if (project / path).is_file()}
 
 
 def read_lock(disk: Disk) -> Lock | None:

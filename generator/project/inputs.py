@@ -12,6 +12,7 @@ from generator.contract.load import load as load_contract
 from generator.contract.roots import resolve_inputs
 from generator.errors import Finding, InputError, Place
 from generator.plan.build import build
+from generator.plan.dependencies import dependency_contracts
 from generator.project import config as configuration
 from generator.project.config import CONTRACT_FOLDER
 from generator.project.paths import cannot
@@ -43,12 +44,13 @@ def read(contracts: Sequence[str], include: Sequence[Path], spec: Path | None, *
     findings: list[Finding] = []
     resolved = contract = loaded = None
     try:
-        resolved = resolve_inputs(contracts, include)
-        contract = load_contract(resolved.roots, resolved.include)
+        loaded = load_spec(spec) if spec else None
     except InputError as error:
         findings += error.findings
+    called = dependency_contracts(loaded) if loaded else ()
     try:
-        loaded = load_spec(spec) if spec else None
+        resolved = resolve_inputs(contracts, include)
+        contract = load_contract(resolved.roots, resolved.include, called)
     except InputError as error:
         findings += error.findings
     if resolved is None or contract is None or findings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.plan.model import Plan
+from generator.render.clients import ClientView
 from generator.render.emit import Owner
 from generator.render.errors import ErrorView
 from generator.render.services import ServiceView
@@ -26,7 +27,9 @@ _MODULES = (
 )
 
 
-def files(plan: Plan, services: Sequence[ServiceView], rows: Sequence[ErrorView]) -> Iterator[File]:
+def files(
+    plan: Plan, services: Sequence[ServiceView], rows: Sequence[ErrorView], clients: Sequence[ClientView]
+) -> Iterator[File]:
     """Every emitted test file.
 
     What is tested is in the project's own definition, so that the contract tests differ in its name only.
@@ -34,6 +37,9 @@ def files(plan: Plan, services: Sequence[ServiceView], rows: Sequence[ErrorView]
     for module in _MODULES:
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {"package": plan.package}
+    if clients:
+        path = "tests/contract/test_dependencies.py"
+        yield path, path, Owner.MANAGED, {"package": plan.package, "clients": clients}
     for service in services:
         if service.methods:
             context = {"package": plan.package, "service": service, "first": service.methods[0]}

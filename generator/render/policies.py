@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator.plan.model import MethodPlan, Plan
+from generator.plan.model import DependencyPlan, MethodPlan, Plan
 from generator.render.python import Construct, literal
 from generator.spec.server import Keepalive
 
@@ -104,7 +104,26 @@ def _sections(plan: Plan) -> dict[str, object]:
         "unmapped": Construct(
             "UnmappedPolicy", {"code": body.errors.unmapped.grpc, "redact": body.errors.unmapped.redact}
         ),
+        **_dependencies(plan),
     }
+
+
+def _dependencies(plan: Plan) -> dict[str, object]:
+    if not plan.dependencies:
+        return {}
+    return {"dependencies": {dependency.name: _dependency(dependency) for dependency in plan.dependencies}}
+
+
+def _dependency(plan: DependencyPlan) -> Construct:
+    timeout = plan.policy.timeout
+    return Construct(
+        "DependencyPolicy",
+        {
+            "target": plan.target,
+            "attempt_timeout": timeout.attempt if timeout else None,
+            "total_timeout": timeout.total if timeout else None,
+        },
+    )
 
 
 def _keepalive(keepalive: Keepalive) -> Construct:
@@ -119,6 +138,8 @@ def _keepalive(keepalive: Keepalive) -> Construct:
 
 
 def _names(value: object) -> set[str]:
+    if isinstance(value, Mapping):
+        return set().union(*(_names(item) for item in value.values()))
     if not isinstance(value, Construct):
         return set()
     return {value.name}.union(*(_names(item) for item in value.fields.values()))

@@ -14,6 +14,7 @@ from io import StringIO
 from jinja2 import Environment, meta
 
 from generator import resources
+from generator.render.clients import ClientView
 from generator.render.emit import Import, Stub
 from generator.render.environment import environment
 from generator.render.errors import ErrorView
@@ -28,6 +29,9 @@ END = "<!-- end of context -->"
 VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
     {
         "canonical": (tuple[CanonicalCode, ...], "the canonical gRPC codes"),
+        "client": (ClientView, "the dependency that the file is about"),
+        "client_imports": (str, "the import block of `gen/clients/__init__.py`"),
+        "clients": (tuple[ClientView, ...], "every dependency that is called, in spec order"),
         "domain": (str, "the domain of the service's errors"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
         "first": (MethodView, "the service's first RPC"),

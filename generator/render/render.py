@@ -9,7 +9,18 @@ from pathlib import Path
 
 from generator import resources
 from generator.plan.model import Plan
-from generator.render import contract_tests, errors, formatting, imports, keywords, policies, protobuf, routes, services
+from generator.render import (
+    clients,
+    contract_tests,
+    errors,
+    formatting,
+    imports,
+    keywords,
+    policies,
+    protobuf,
+    routes,
+    services,
+)
 from generator.render.emit import Emit, Owner
 from generator.render.environment import environment
 from generator.render.python import comment
@@ -67,14 +78,24 @@ def _templates(plan: Plan) -> Iterator[Emit]:
         hash=policy.hash,
     )
     yield _file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header, **project)
-    yield _file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=spec_header)
+    client_views = clients.views(plan)
+    yield from _clients(client_views, gen, spec_header)
     yield _error_page(plan, rows)
     yield _file(f"src/{package}/app.py", Owner.SEEDED, services=views)
     for service in views:
         handler = _file(f"src/{package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
         yield replace(handler, stubs=service.stubs)
-    for template, path, owner, context in contract_tests.files(plan, views, rows):
+    for template, path, owner, context in contract_tests.files(plan, views, rows, client_views):
         yield _file(path, owner, template=template, **context)
+
+
+def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str) -> Iterator[Emit]:
+    block = clients.import_block(views)
+    yield _file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, clients=views, client_imports=block)
+    template = "src/{package}/gen/clients/{dependency}.py"
+    for view in views:
+        header = _header(comment(view.contract))
+        yield _file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=header, client=view)
 
 
 def _error_page(plan: Plan, rows: tuple[errors.ErrorView, ...]) -> Emit:

@@ -129,7 +129,7 @@ def _view(
     )
     rpcs = [_method(rpc, types, methods[rpc.name], constants[rpc.name], call) for rpc in proto.rpcs]
     stubs = tuple(_stub(handler, rpc, view, types, call) for rpc, view in zip(proto.rpcs, rpcs, strict=True))
-    needed = [_FUTURE, root, Import("..clients", "Clients"), *(_below(found, "..pb") for found in types.imports)]
+    needed = [_FUTURE, root, Import("..clients", "Clients"), *(below(found, "..pb") for found in types.imports)]
     if rpcs:
         needed += [call, *_RPC_IMPORTS]
     if any(rpc.kind is not Kind.UNARY for rpc in proto.rpcs):
@@ -182,7 +182,7 @@ def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames, call: Impo
         f"    {docstring(rpc.comment or f'Serves {rpc.full_name}.', 4)}",
         f'    raise errors.unimplemented("{rpc.path}")',
     ]
-    needed = [_below(types.import_of(name), "..gen.pb") for name in (rpc.request, rpc.response)]
+    needed = [below(types.import_of(name), "..gen.pb") for name in (rpc.request, rpc.response)]
     if view.streams_responses:
         lines.append(f"    yield {view.response}()  # makes this an async generator")
     if rpc.kind is not Kind.UNARY:
@@ -200,6 +200,6 @@ def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames, call: Impo
     )
 
 
-def _below(found: Import, folder: str) -> Import:
+def below(found: Import, folder: str) -> Import:
     """The import as it stands in a file from which `gen/pb` is `folder`."""
     return Import(folder + found.module, found.name, found.alias) if found.module.startswith(".") else found

@@ -64,7 +64,7 @@ class SpecBody(ServerPolicy):
     dependencies: Mapping[DependencyName, Dependency] = setting(
         None,
         "Whom the service calls.",
-        example={"inventory": {"protocol": "grpc", "target": "dns:///inventory:50051"}},
+        example={"inventory": {"contract": "inventory/v1/inventory.proto", "target": "dns:///inventory:50051"}},
         factory=dict,
     )
     errors: Errors = setting(None, "How failures look from outside.", factory=Errors.model_construct)

@@ -12,12 +12,13 @@ from generator.spec.fields import KeyField, Model, Shape, fields
 from generator.spec.layers import built_in
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
-from generator.spec.support import MECHANISMS, SECTIONS
+from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, VALUES, NotYet
 
 BEGIN = "<!-- fields: written by `python -m generator.spec.schema --docs` -->"
 END = "<!-- end of fields -->"
 
 _POLICIES: tuple[type[Model], ...] = (ServerPolicy, ClientPolicy)
+_ROWS: dict[type[Model] | None, tuple[NotYet, ...]] = {ServerPolicy: MECHANISMS, ClientPolicy: CLIENT_MECHANISMS}
 _TITLES = {ResilienceSpec: "The document", ServerPolicy: "The policy block", ClientPolicy: "The client policy block"}
 
 
@@ -112,8 +113,7 @@ def _row(section: _Section, field: KeyField, sections: dict[type[Model], _Sectio
         sentence += f" Only with `{section.model.discriminator}: {'` or `'.join(field.rule.only)}`."
     example = field.info.examples[0] if field.info.examples else None
     shown = "" if example is None else f"`{_yaml(example)}`"
-    supported = "not yet" if _pending(section, field) else "yes"
-    cells = [f"`{field.key}`", kind, _default(section.model, field), sentence, shown, supported]
+    cells = [f"`{field.key}`", kind, _default(section.model, field), sentence, shown, _supported(section, field)]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -154,11 +154,15 @@ def _yaml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _pending(section: _Section, field: KeyField) -> bool:
-    """Whether there is no code behind the key yet."""
+def _supported(section: _Section, field: KeyField) -> str:
+    """Whether there is code behind the key yet, or for which of its values."""
     path = f"{section.path}.{field.key}" if section.path else field.key
-    if section.policy is ClientPolicy:
-        path = "spec.dependencies"
-    rows = MECHANISMS if section.policy is ServerPolicy else SECTIONS
-    names = [row.path.replace("*", "<name>") for row in rows]
-    return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
+    names = [_named(row.path) for row in _ROWS.get(section.policy, SECTIONS)]
+    if any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names):
+        return "not yet"
+    values = next((row.off for row in VALUES if _named(row.path) == path), ())
+    return f"only {', '.join(f'`{value}`' for value in values)}" if values else "yes"
+
+
+def _named(path: str) -> str:
+    return path.replace("*", "<name>")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from generator.errors import Finding
 from generator.spec.document import Mapping, Node, Path, Plain, Sequence, dotted, plain
 from generator.spec.load import Spec
+
+_HINT = "remove it, so that nobody relies on a protection that is not there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class NotYet:
 
     path: str
     off: tuple[Plain, ...] = ()
+    hint: str = _HINT
 
 
 # Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
@@ -29,9 +32,22 @@ MECHANISMS: tuple[NotYet, ...] = (
     NotYet("fallback", off=(False, "none", {"kind": "none"})),
     NotYet("streaming", off=(False,)),
 )
+# The same for calls to a dependency.
+CLIENT_MECHANISMS: tuple[NotYet, ...] = (
+    NotYet("fallback", off=(False, "none", {"kind": "none"})),
+    NotYet("timeout.connect"),
+    NotYet("adaptiveTimeout", off=(False,)),
+    NotYet("idempotency", off=(False,)),
+    NotYet("retry", off=(False, {"maxAttempts": 1})),
+    NotYet("hedging", off=(False,)),
+    NotYet("rateLimiter", off=(False,)),
+    NotYet("circuitBreaker", off=(False,)),
+    NotYet("bulkhead", off=(False,)),
+)
 SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.methods.*.calls", off=([],)),
-    NotYet("spec.dependencies", off=({},)),
+    NotYet("spec.dependencies.*.optional", off=(False,)),
+    NotYet("spec.dependencies.*.methods", off=({},)),
     NotYet("spec.server.rest.cors", off=({}, {"allowOrigins": []})),
     NotYet("spec.server.rest.expose", off=("annotated",)),
     NotYet("spec.auth", off=(False,)),
@@ -42,13 +58,18 @@ SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.registry", off=({}, {"kind": "none"})),
     NotYet("spec.chaos", off=({}, {"enabled": False})),
 )
+# Values without code behind them, of keys that are supported otherwise.
+VALUES: tuple[NotYet, ...] = (
+    NotYet("spec.dependencies.*.protocol", off=("grpc",), hint="only grpc is: leave the dependency out"),
+)
 _BLOCKS = ("spec", "spec.profiles.*", "spec.methods.*")
 
 
 def not_yet() -> tuple[NotYet, ...]:
     """Every key without code behind it, by its path from the root of the document."""
-    inside = tuple(NotYet(f"{block}.{row.path}", row.off) for block in _BLOCKS for row in MECHANISMS)
-    return inside + SECTIONS
+    inside = [replace(row, path=f"{block}.{row.path}") for block in _BLOCKS for row in MECHANISMS]
+    inside += [replace(row, path=f"spec.dependencies.*.{row.path}") for row in CLIENT_MECHANISMS]
+    return (*inside, *SECTIONS, *VALUES)
 
 
 def check_support(spec: Spec) -> list[Finding]:
@@ -60,9 +81,9 @@ def check_support(spec: Spec) -> list[Finding]:
             # Whether a disabled section lists more than its switch does not matter.
             disabled = isinstance(value, dict) and value.get("enabled") is False
             if not disabled and value not in row.off:
-                message = f"{dotted(path)} is not supported yet"
-                hint = "remove it, so that nobody relies on a protection that is not there"
-                findings.append(Finding(spec.key_place(*path), "not-supported-yet", message, hint))
+                subject = f"{dotted(path)}: {value}" if row in VALUES else dotted(path)
+                message = f"{subject} is not supported yet"
+                findings.append(Finding(spec.key_place(*path), "not-supported-yet", message, row.hint))
     return sorted(findings)
 
 

@@ -11,6 +11,7 @@ import pytest
 from generator.contract.load import load as load_contract
 from generator.errors import InputError
 from generator.plan.build import build
+from generator.plan.dependencies import dependency_contracts
 from generator.plan.explain import to_json, to_text
 from generator.plan.model import Plan
 from generator.spec.load import load
@@ -20,8 +21,9 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "orders"
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    contract = load_contract(["orders/v1/orders.proto"], [EXAMPLE / "protos"])
-    return build(contract, load(EXAMPLE / "resilience.yaml"), name="orders", package="orders")
+    spec = load(EXAMPLE / "resilience.yaml")
+    contract = load_contract(["orders/v1/orders.proto"], [EXAMPLE / "protos"], dependency_contracts(spec))
+    return build(contract, spec, name="orders", package="orders")
 
 
 def test_a_method_shows_its_routes_its_chain_and_the_line_behind_each_value(plan: Plan) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from generator.spec.dependencies import ClientPolicy
 from generator.spec.document import find, parse
 from generator.spec.fields import Shape, fields
 from generator.spec.load import load, load_text
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
-from generator.spec.support import MECHANISMS, SECTIONS, check_support
+from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, VALUES, check_support
 
 DATA = Path(__file__).parent / "data"
 
@@ -25,10 +26,10 @@ def test_each_unsupported_key_of_the_full_example_is_told_at_its_place() -> None
     text = (DATA / "full.yaml").read_text(encoding="utf-8").split("\n")
     for finding in findings:
         assert finding.id == "not-supported-yet"
-        key = finding.message.split(" ")[0].rpartition(".")[2]
+        key = finding.message.split(" ")[0].rpartition(".")[2].removesuffix(":")
         assert text[finding.place.line - 1][finding.place.column - 1 :].startswith(f"{key}:")
-    written = {row.path.rpartition(".")[2] for row in (*MECHANISMS, *SECTIONS)}
-    assert {finding.message.split(" ")[0].rpartition(".")[2] for finding in findings} <= written
+    written = {row.path.rpartition(".")[2] for row in (*MECHANISMS, *CLIENT_MECHANISMS, *SECTIONS, *VALUES)}
+    assert {finding.message.split(" ")[0].rpartition(".")[2].removesuffix(":") for finding in findings} <= written
 
 
 @pytest.mark.parametrize("row", MECHANISMS, ids=lambda row: row.path)
@@ -44,6 +45,33 @@ def test_a_mechanism_is_refused_at_every_level_unless_it_is_off(row: object) -> 
     assert refused(text.replace(": {}", ": false")) == []
 
 
+def dependency(text: str) -> str:
+    return f"spec:\n  dependencies:\n    stock: {{contract: stock.proto, target: 'stock:1', {text}}}\n"
+
+
+@pytest.mark.parametrize("row", CLIENT_MECHANISMS, ids=lambda row: row.path)
+def test_a_mechanism_of_a_dependency_is_refused_unless_it_is_off(row: object) -> None:
+    path = row.path  # type: ignore[attr-defined]  # parametrised
+    key, _, inner = path.partition(".")
+    on = {"adaptiveTimeout": "{floor: 1s, ceiling: 2s}", "hedging": "{delay: 1s}"}.get(key, "{}")
+    text = dependency(f"{key}: {{{inner}: 1s}}" if inner else f"{key}: {on}")
+    (line,) = refused(text)
+    assert f"not-supported-yet: spec.dependencies.stock.{path} is not supported yet" in line
+    assert refused(dependency(f"{key}: false")) == []
+
+
+def test_a_dependency_that_speaks_another_protocol_is_refused_at_its_line() -> None:
+    text = "spec:\n  dependencies:\n    fx:\n      protocol: http\n      target: https://fx\n"
+    (line,) = refused(text)
+    assert line.startswith("s.yaml:4:7: not-supported-yet: spec.dependencies.fx.protocol: http is not supported yet; ")
+
+
+@pytest.mark.parametrize("text", ["optional: true", "methods: {Get: {}}"])
+def test_a_dependency_has_no_overrides_and_is_not_optional_yet(text: str) -> None:
+    (line,) = refused(dependency(text))
+    assert f"spec.dependencies.stock.{text.partition(':')[0]} is not supported yet" in line
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -55,6 +83,8 @@ def test_a_mechanism_is_refused_at_every_level_unless_it_is_off(row: object) -> 
         "health: {}",
         "auth: false",
         "dependencies: {}",
+        "dependencies: {a: {contract: a.proto, target: a, retry: {maxAttempts: 1}, fallback: {kind: none}}}",
+        "dependencies: {a: {contract: a.proto, target: a, optional: false, methods: {}}}",
         "server: {rest: {cors: {allowOrigins: []}, expose: annotated}}",
         "observability: {traces: {alwaysOn: []}}",
         "fallback: none",
@@ -69,7 +99,9 @@ def test_saying_that_something_is_off_is_fine(line: str) -> None:
 def test_every_row_names_a_key_of_the_format() -> None:
     for row in MECHANISMS:
         assert row.path in fields(ServerPolicy)
-    for row in SECTIONS:
+    for row in CLIENT_MECHANISMS:
+        assert row.path.partition(".")[0] in fields(ClientPolicy)
+    for row in (*SECTIONS, *VALUES):
         shape: Shape | None = Shape("model", model=ResilienceSpec)
         for step in row.path.split("."):
             assert shape is not None
@@ -85,6 +117,7 @@ spec:
   criticality: SHEDDABLE
   profiles: {p: {deadline: {max: 1s}}}
   methods: {Get: {profile: p, criticality: CRITICAL}}
+  dependencies: {stock: {protocol: grpc, contract: stock.proto, target: 'stock:1', timeout: {attempt: 1s, total: 2s}}}
   errors: {domain: a, rest: problem, table: {OUT_OF: {grpc: ABORTED}}, byCode: {ABORTED: {}}, unmapped: {redact: false}}
   server:
     grpc: {port: 1, keepalive: {time: 1h}}

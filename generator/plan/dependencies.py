@@ -1,0 +1,73 @@
+"""The dependencies that are called: their services found in the contract, their policies resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator.contract.model import Contract
+from generator.errors import Finding, InputError
+from generator.plan.model import DependencyPlan
+from generator.spec.dependencies import Dependency
+from generator.spec.layers import client_layers
+from generator.spec.load import Spec
+from generator.spec.resolve import resolve_client
+
+
+def dependency_contracts(spec: Spec) -> tuple[str, ...]:
+    """The import paths of the contracts that the spec's dependencies name, for `contract.load`."""
+    named = (dependency.contract for dependency in spec.body.dependencies.values())
+    return tuple(dict.fromkeys(path for path in named if path is not None))
+
+
+def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[DependencyPlan, ...], list[Finding]]:
+    """The dependencies in spec order, and what is wrong with them, each at its line of the spec."""
+    findings = list(_alike(spec))
+    plans: list[DependencyPlan] = []
+    for name, dependency in spec.body.dependencies.items():
+        if dependency.protocol != "grpc" or dependency.contract is None:
+            continue  # the spec's own checks have a finding for it
+        problem = _unusable(contract, spec, name, dependency.contract)
+        if problem is not None:
+            findings.append(problem)
+            continue
+        try:
+            plans.append(_plan(contract, spec, name, dependency, dependency.contract))
+        except InputError as error:
+            findings += error.findings
+    return tuple(plans), findings
+
+
+def _plan(contract: Contract, spec: Spec, name: str, dependency: Dependency, path: str) -> DependencyPlan:
+    resolved = resolve_client(client_layers(spec, name, ""))
+    return DependencyPlan(
+        name=name,
+        protocol=dependency.protocol,
+        contract=path,
+        target=dependency.target,
+        services=contract.dependencies[path],
+        policy=resolved.policy,
+        settings=resolved.settings,
+        place=spec.key_place("spec", "dependencies", name),
+    )
+
+
+def _unusable(contract: Contract, spec: Spec, name: str, path: str) -> Finding | None:
+    place = spec.value_place("spec", "dependencies", name, "contract")
+    if path not in contract.dependencies:
+        message = f"there is no \"{path}\" for the dependency '{name}'"
+        hint = "put it below contract/ at that path; `holdfast new --contract` looks in every -I, and copies it"
+        return Finding(place, "contract-not-found", message, hint)
+    if not any(service.rpcs for service in contract.dependencies[path]):
+        message = f'"{path}" has no RPC that could be called'
+        return Finding(place, "contract-without-service", message, "name the .proto file that declares the service")
+    return None
+
+
+def _alike(spec: Spec) -> Iterator[Finding]:
+    """Names that differ only in what neither an attribute nor an environment variable can tell apart."""
+    first: dict[str, str] = {}
+    for name in spec.body.dependencies:
+        known = first.setdefault(name.replace("-", "_"), name)
+        if known != name:
+            message = f"the dependencies '{known}' and '{name}' have the same name once '-' is '_'"
+            yield Finding(spec.key_place("spec", "dependencies", name), "duplicate-key", message, "rename one of them")

@@ -1,0 +1,176 @@
+"""The clients of the dependencies as Python: one module each, and the names that its methods have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generator.contract.model import Contract, Kind, Rpc
+from generator.plan.model import DependencyPlan, Plan
+from generator.render import imports, naming
+from generator.render.emit import Import
+from generator.render.python import docstring
+from generator.render.services import TypeNames, below
+
+_ATTRIBUTES = frozenset({"DEPENDENCY", "METHODS"})
+_MODULE_NAMES = frozenset(
+    {
+        "AsyncGenerator",
+        "AsyncIterable",
+        "GrpcClient",
+        "Header",
+        "Iterable",
+        "Kind",
+        "Method",
+        "annotations",
+        "response",
+    }
+)
+_IMPORTS = (
+    Import("__future__", "annotations"),
+    Import("collections.abc", "Iterable"),
+    Import("...runtime.call", "Header"),
+    Import("...runtime.definition", "Kind"),
+    Import("...runtime.definition", "Method"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMethodView:
+    """One RPC in a client's module."""
+
+    path: str
+    service: str  # full name
+    name: str
+    method: str  # of the client's class
+    constant: str  # name of its Method in the module
+    kind: str  # member of runtime.definition.Kind
+    request: str  # expression for the message class
+    response: str
+    argument: str  # "request", or "requests" for a stream
+    streams_responses: bool
+    signature: str  # "async def get_stock(self, request: GetStockRequest, *, timeout: …) -> Stock:"
+    docstring: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """One dependency: its module below `gen/clients`, and what stands in it."""
+
+    name: str  # as the spec has it
+    attribute: str  # of Clients; the module's name too
+    class_name: str
+    root: str  # the class's base: the runtime's GrpcClient, by the name it has in the module
+    contract: str  # import path of the .proto
+    module_docstring: str
+    docstring: str
+    imports: str  # the import block of the module
+    methods: tuple[ClientMethodView, ...]
+
+
+def views(plan: Plan) -> tuple[ClientView, ...]:
+    """One view per dependency, in spec order."""
+    modules = naming.pb_modules(plan.contract)
+    attributes = naming.unique(dependency.name.replace("-", "_") for dependency in plan.dependencies)
+    classes: set[str] = set()
+    result = []
+    for dependency, attribute in zip(plan.dependencies, attributes.values(), strict=True):
+        class_name = naming.identifier(f"{naming.pascal(dependency.name)}Client", classes)
+        classes.add(class_name)
+        result.append(_view(plan.contract, dependency, modules, attribute, class_name))
+    return tuple(result)
+
+
+def import_block(clients: tuple[ClientView, ...]) -> str:
+    """The imports of `gen/clients/__init__.py`."""
+    needed = [
+        Import("collections.abc", "AsyncIterator"),
+        Import("collections.abc", "Mapping"),
+        Import("contextlib", "AsyncExitStack"),
+        Import("contextlib", "asynccontextmanager"),
+        Import("dataclasses", "dataclass"),
+        Import("os", "environ"),
+        Import("...runtime.client.grpc_client", "connection"),
+        Import("..policies", "POLICIES"),
+    ]
+    return imports.block([*needed, *(Import(f".{client.attribute}", client.class_name) for client in clients)])
+
+
+def _view(
+    contract: Contract, dependency: DependencyPlan, modules: dict[str, str], attribute: str, class_name: str
+) -> ClientView:
+    names = _method_names(dependency)
+    constants = naming.unique((name.upper() for name in names.values()), _ATTRIBUTES)
+    root = Import(
+        "...runtime.client.grpc_client", "GrpcClient", "RuntimeGrpcClient" if class_name == "GrpcClient" else ""
+    )
+    taken = _MODULE_NAMES | {class_name, root.bound, *names.values(), *constants.values()}
+    types = TypeNames(contract, modules, taken)
+    methods = []
+    for service in dependency.services:
+        for rpc in service.rpcs:
+            name = names[rpc.path]
+            methods.append(_method(rpc, service.full_name, types, name, constants[name.upper()]))
+    needed = [*_IMPORTS, root, *(below(found, "..pb") for found in types.imports)]
+    if any(rpc.kind.streams_requests for rpc in dependency.rpcs):
+        needed.append(Import("collections.abc", "AsyncIterable"))
+    if any(rpc.kind.streams_responses for rpc in dependency.rpcs):
+        needed.append(Import("collections.abc", "AsyncGenerator"))
+    called = ", ".join(service.full_name for service in dependency.services if service.rpcs)
+    comments = [service.comment for service in dependency.services if service.comment]
+    return ClientView(
+        name=dependency.name,
+        attribute=attribute,
+        class_name=class_name,
+        root=root.bound,
+        contract=dependency.contract,
+        module_docstring=docstring(f"The client of {dependency.name}: calls {called}."),
+        docstring=docstring("\n\n".join([f"Calls {called}.", *comments]), 4),
+        imports=imports.block(needed),
+        methods=tuple(methods),
+    )
+
+
+def _method_names(dependency: DependencyPlan) -> Mapping[str, str]:
+    """The client's method for each RPC, by its path; one that several services have is prefixed with its service."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for service in dependency.services:
+        for rpc in service.rpcs:
+            owners[naming.snake(rpc.name)].add(service.name)
+    taken = set(_ATTRIBUTES)
+    names: dict[str, str] = {}
+    for service in dependency.services:
+        for rpc in service.rpcs:
+            name = naming.snake(rpc.name)
+            if len(owners[name]) > 1:
+                name = f"{naming.snake(service.name)}_{name}"
+            names[rpc.path] = naming.identifier(name, taken)
+            taken.add(names[rpc.path])
+    return names
+
+
+def _method(rpc: Rpc, service: str, types: TypeNames, name: str, constant: str) -> ClientMethodView:
+    request, response = types.expression(rpc.request), types.expression(rpc.response)
+    return ClientMethodView(
+        path=rpc.path,
+        service=service,
+        name=rpc.name,
+        method=name,
+        constant=constant,
+        kind=rpc.kind.name,
+        request=request,
+        response=response,
+        argument="requests" if rpc.kind.streams_requests else "request",
+        streams_responses=rpc.kind.streams_responses,
+        signature=_signature(rpc.kind, name, request, response),
+        docstring=docstring(rpc.comment or f"Calls {rpc.full_name}.", 8),
+    )
+
+
+def _signature(kind: Kind, name: str, request: str, response: str) -> str:
+    given = f"requests: AsyncIterable[{request}]" if kind.streams_requests else f"request: {request}"
+    options = "*, timeout: float | None = None, metadata: Iterable[Header] = ()"
+    if kind.streams_responses:
+        return f"def {name}(self, {given}, {options}) -> AsyncGenerator[{response}, None]:"
+    return f"async def {name}(self, {given}, {options}) -> {response}:"

@@ -1,0 +1,111 @@
+"""What a service calls is in its plan, with the line of each value; what cannot be called is told at its line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.contract.load import load as load_contract
+from generator.errors import InputError
+from generator.plan.build import build
+from generator.plan.dependencies import dependency_contracts
+from generator.plan.explain import to_json, to_text
+from generator.plan.model import Plan
+from generator.spec.load import load_text
+
+FILES = {
+    "shop.proto": """\
+syntax = "proto3"; package shop;
+message M {}
+service Shop { rpc Buy(M) returns (M); }
+""",
+    "stock.proto": """\
+syntax = "proto3"; package stock;
+message Item {}
+service Stock { rpc Reserve(Item) returns (Item); rpc Watch(Item) returns (stream Item); }
+service Audit { rpc List(Item) returns (Item); }
+""",
+    "types.proto": 'syntax = "proto3"; package types; message T {} service Empty {}',
+}
+
+
+def plan(folder: Path, dependencies: str) -> Plan:
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    spec = load_text(f"spec:\n  dependencies:\n{dependencies}", "resilience.yaml")
+    contract = load_contract(["shop.proto"], [folder], dependency_contracts(spec))
+    return build(contract, spec, name="shop", package="shop")
+
+
+def findings(folder: Path, dependencies: str) -> list[tuple[str, int]]:
+    with pytest.raises(InputError) as caught:
+        plan(folder, dependencies)
+    return [(finding.id, finding.place.line) for finding in caught.value.findings]
+
+
+STOCK = """\
+    stock:
+      contract: stock.proto
+      target: dns:///stock:50051
+      timeout: {attempt: 300ms, total: 900ms}
+"""
+
+
+def test_a_dependency_has_its_services_its_policy_and_the_line_of_each_value(tmp_path: Path) -> None:
+    (stock,) = plan(tmp_path, STOCK).dependencies
+    assert (stock.name, stock.protocol, stock.target) == ("stock", "grpc", "dns:///stock:50051")
+    assert [rpc.full_name for rpc in stock.rpcs] == ["stock.Stock.Reserve", "stock.Stock.Watch", "stock.Audit.List"]
+    assert [(each.path, each.value, each.place.line if each.place else 0) for each in stock.settings] == [
+        ("timeout.attempt", "300ms", 6),
+        ("timeout.total", "900ms", 6),
+    ]
+
+
+def test_what_is_called_is_not_served(tmp_path: Path) -> None:
+    made = plan(tmp_path, STOCK)
+    assert [method.rpc.path for method in made.methods] == ["/shop.Shop/Buy"]
+
+
+def test_without_dependencies_nothing_is_called(tmp_path: Path) -> None:
+    assert plan(tmp_path, "    {}\n").dependencies == ()
+
+
+def test_a_contract_that_is_not_there_is_told_at_the_line_that_names_it(tmp_path: Path) -> None:
+    assert findings(tmp_path, STOCK.replace("stock.proto", "nope.proto")) == [("contract-not-found", 4)]
+
+
+def test_a_contract_without_an_rpc_is_told_at_the_line_that_names_it(tmp_path: Path) -> None:
+    assert findings(tmp_path, STOCK.replace("stock.proto", "types.proto")) == [("contract-without-service", 4)]
+
+
+def test_a_protocol_without_a_client_is_told_at_its_line(tmp_path: Path) -> None:
+    redis = "    cache:\n      target: redis://cache\n      protocol: redis\n"
+    assert findings(tmp_path, redis + STOCK) == [("not-supported-yet", 5)]
+
+
+def test_timeouts_that_contradict_each_other_are_told(tmp_path: Path) -> None:
+    assert findings(tmp_path, STOCK.replace("300ms", "3s")) == [("values-out-of-order", 6)]
+
+
+def test_two_names_that_no_environment_variable_tells_apart_are_refused(tmp_path: Path) -> None:
+    one = "    {name}: {{contract: stock.proto, target: a}}\n"
+    text = one.format(name="stock-rates") + one.format(name="stock_rates")
+    assert findings(tmp_path, text) == [("duplicate-key", 4)]
+
+
+def test_explain_shows_whom_the_service_calls(tmp_path: Path) -> None:
+    made = plan(tmp_path, STOCK)
+    text = to_text(made)
+    assert "  stock  grpc  dns:///stock:50051  stock.proto  (resilience.yaml:3:5)" in text
+    assert "dependency (resilience.yaml:6:" in text
+    assert "rpc  Watch  server_stream  /stock.Stock/Watch" in text
+    assert "stock" not in to_text(made, "Buy")
+    (stock,) = json.loads(to_json(made))["dependencies"]
+    assert [setting["value"] for setting in stock["settings"]] == ["300ms", "900ms"]
+    assert [method["path"] for method in stock["methods"]] == [
+        "/stock.Stock/Reserve",
+        "/stock.Stock/Watch",
+        "/stock.Audit/List",
+    ]
