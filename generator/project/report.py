@@ -11,6 +11,7 @@ from generator.project.changes import Action, Change, Changes
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
 
+_READABLE = 1000  # bytes in a line
 _SIGNS = {Action.CREATED: "+", Action.CHANGED: "~", Action.REMOVED: "-"}
 
 
@@ -58,8 +59,11 @@ def _diff(project: Path, change: Change) -> Iterator[str]:
 
 
 def _text(content: bytes) -> str | None:
+    """The content, where it is for people to read: not binary, nor protoc's serialised descriptors."""
+    if b"\0" in content or any(len(line) > _READABLE for line in content.split(b"\n")):
+        return None
     try:
-        return None if b"\0" in content else content.decode()
+        return content.decode()
     except UnicodeDecodeError:
         return None
 
