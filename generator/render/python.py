@@ -65,14 +65,18 @@ def _quoted(value: str | bytes) -> str:
 def docstring(text: str, indent: int = 0) -> str:
     """A docstring literal of `text`, continued at `indent` spaces; whatever the text holds, it stays text.
 
-    Control and bidirectional characters are shown as escapes, so that a reader sees what is there.
+    Control and bidirectional characters are shown as escapes, so that a reader sees what is there. It is laid out as
+    black has docstrings: no quote next to the outer ones, no indentation that all lines share.
     """
-    lines = _LINE_ENDS.split(text.strip()) if text.strip() else ["(undocumented)"]
+    raw = _LINE_ENDS.split(text.strip()) if text.strip() else ["(undocumented)"]
+    if len(raw) == 1:
+        shown = _on_one_line(raw[0].strip())
+        return f'"""{_apart(shown)}{shown}{_apart(shown[::-1])}"""'
+    lines = [_shown(line) for line in raw]
     margin = " " * indent
-    if len(lines) == 1:
-        return f'"""{_on_one_line(lines[0].strip())}"""'
-    body = "\n".join([_shown(lines[0]), *(f"{margin}{_shown(line)}".rstrip() for line in lines[1:])])
-    return f'"""{body}\n{margin}"""'
+    shared = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
+    body = "\n".join([lines[0], *(f"{margin}{line[shared:]}".rstrip() for line in lines[1:])])
+    return f'"""{_apart(body)}{body}\n{margin}"""'
 
 
 def comment(text: str) -> str:
@@ -88,3 +92,8 @@ def _on_one_line(line: str) -> str:
     """The line between the quotes of its docstring: quotes at its end must not join them."""
     body = line.rstrip('"')
     return _shown(body) + '\\"' * (len(line) - len(body))
+
+
+def _apart(text: str) -> str:
+    """What stands between a docstring's quotes and `text`, which may begin with one."""
+    return " " if text.startswith('"') else ""

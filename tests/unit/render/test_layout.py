@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from generator.render import formatting, layout
-from generator.render.python import Construct, literal
+from generator.render.python import Construct, docstring, literal
 
 NAMES = st.sampled_from(["a", "deadline", "max_concurrent_streams", "x" * 40])
 LEAVES = (
@@ -43,3 +43,15 @@ def test_a_value_is_laid_out_as_black_lays_it_out(value: object) -> None:
 def test_a_text_is_in_the_quotes_that_black_prefers(value: str | bytes) -> None:
     line = f"x = {literal(value)}\n"
     assert formatting.python(line) == line or not layout.fits(line)
+
+
+@given(st.text(max_size=150) | st.text(alphabet='ab "\\\n\t:{}\r\x0c\u2028', max_size=60), st.sampled_from([0, 4, 8]))
+@example('"quoted"', 4)
+@example("ends with \\", 4)
+@example("x" * 130, 4)
+@example("a\n\n    b\n      c", 4)
+def test_a_docstring_is_laid_out_as_black_lays_it_out(text: str, indent: int) -> None:
+    head = {0: "", 4: "class A:\n", 8: "class A:\n    def f(self) -> None:\n"}[indent]
+    tail = {0: "\nx = 1\n", 4: "\n    x = 1\n", 8: "        return 1\n"}[indent]
+    source = f"{head}{' ' * indent}{docstring(text, indent)}\n{tail}"
+    assert formatting.python(source) == source
