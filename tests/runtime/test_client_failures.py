@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from grpc import StatusCode, aio
 from runtime.client.grpc_client import connection
-from runtime.errors import DependencyError
+from runtime.errors import DependencyError, ServiceError
 from runtime.snapshot import DependencyPolicy
 from runtime.testing import answering, nothing_left_running, waiting
 from runtime.testing.dependencies import call_dependency
@@ -149,6 +149,24 @@ async def test_a_request_stream_is_not_read_on_once_the_peer_has_answered(method
         sample.peer.plays(answers_at_once)
         assert await all_of(sample.client, method, endless()) == [Note(text="enough")]
         assert stopped.is_set()
+
+
+@pytest.mark.parametrize("method", [GATHER, CHAT], ids=["Gather", "Chat"])
+async def test_a_refusal_is_seen_as_it_is_while_requests_are_still_on_their_way(method: Any) -> None:
+    async def many() -> AsyncIterator[Any]:
+        for number in range(30):
+            yield Note(number=number)
+
+    async def refuses(received: Any) -> Any:
+        raise ServiceError(StatusCode.NOT_FOUND)
+        yield
+
+    async with calling() as sample:
+        sample.peer.plays(refuses)
+        for _ in range(20):  # grpc.aio's own write loses nearly every one
+            with pytest.raises(DependencyError) as caught:
+                await all_of(sample.client, method, many())
+            assert caught.value.code_received is StatusCode.NOT_FOUND
 
 
 @pytest.mark.parametrize("method", METHODS, ids=ids)

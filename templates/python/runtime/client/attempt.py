@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
-from grpc.aio import AioRpcError
+from grpc.aio import AioRpcError, InternalError
 
 from ..definition import Method
 from ..errors import DependencyError, error_info
@@ -90,17 +90,37 @@ class Attempt:
         )
 
     async def _send(self, requests: AsyncIterable[Message]) -> None:
+        if not await _done(self.call.wait_for_connection()):
+            return
+        write = _writer(self.call)
         async for request in requests:
-            content = serialized(self._method, request)
-            try:
-                await self.call.write(content)
-            except (AioRpcError, asyncio.InvalidStateError):
-                return  # the call is over, and says itself how it went
-        await self.call.done_writing()
+            if not await _done(write(serialized(self._method, request))):
+                return
+        await _done(self.call.done_writing())
 
     def _sent(self, sending: asyncio.Task[None]) -> None:
         if not sending.cancelled() and sending.exception() is not None:
             self.call.cancel()
+
+
+def _writer(call: Any) -> Callable[[bytes], Awaitable[None]]:
+    """What sends a request message.
+
+    Where the peer's status meets a message on its way out, `call.write` puts "Internal error from Core" in the status's
+    place; what it calls itself leaves it alone.
+    """
+    core = getattr(call, "_cython_call", None)
+    write: Callable[[bytes], Awaitable[None]] = call.write if core is None else core.send_serialized_message
+    return write
+
+
+async def _done(step: Awaitable[None]) -> bool:
+    """Whether a step of sending could be done; not where the call is over, which says itself how it went."""
+    try:
+        await step
+    except (AioRpcError, InternalError, asyncio.InvalidStateError):
+        return False
+    return True
 
 
 def serialized(method: Method, request: Message) -> bytes:

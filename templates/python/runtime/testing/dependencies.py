@@ -176,7 +176,7 @@ def _definition(client: type[GrpcClient], policies: Snapshot) -> Definition:
         policies=replace(policies, methods=methods),
         open_clients=_none,
     )
-    return under_test(definition)
+    return under_test(definition, deadline=None)
 
 
 @asynccontextmanager
