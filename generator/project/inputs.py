@@ -17,6 +17,7 @@ from generator.project import config as configuration
 from generator.project.config import CONTRACT_FOLDER
 from generator.project.paths import cannot
 from generator.spec.load import load as load_spec
+from generator.spec.load import load_text
 
 SPEC = "resilience.yaml"
 """Where `new` puts the spec."""
@@ -44,7 +45,7 @@ def read(contracts: Sequence[str], include: Sequence[Path], spec: Path | None, *
     findings: list[Finding] = []
     resolved = contract = loaded = None
     try:
-        loaded = load_spec(spec) if spec else None
+        loaded = load_spec(spec) if spec else load_text("spec: {}\n", SPEC)
     except InputError as error:
         findings += error.findings
     called = dependency_contracts(loaded) if loaded else ()
@@ -53,10 +54,9 @@ def read(contracts: Sequence[str], include: Sequence[Path], spec: Path | None, *
         contract = load_contract(resolved.roots, resolved.include, called)
     except InputError as error:
         findings += error.findings
-    if resolved is None or contract is None or findings:
+    if resolved is None or contract is None or loaded is None:
         raise InputError(findings)
-    if loaded is not None:
-        build(contract, loaded, name=name, package=package)
+    build(contract, loaded, name=name, package=package)
     copies = {f"{CONTRACT_FOLDER}/{path}": _read(source) for path, source in resolved.copies(contract)}
     return Inputs(resolved.roots, copies | _spec(spec))
 

@@ -212,13 +212,15 @@ def _place(project: Path, dest: Path) -> None:
 
 def _moved(finding: Finding, project: Path, request: Request) -> Finding:
     """A finding about the folder aside, told of what the user knows: their spec, or the destination."""
-    path = Path(finding.place.file)
-    if not path.is_absolute() or not path.is_relative_to(project):
-        base = Path(os.path.relpath(project))
-        if not path.is_relative_to(base):
-            return finding
-        relative = path.relative_to(base)
-    else:
-        relative = path.relative_to(project)
-    known = request.spec if request.spec and relative == Path(inputs.SPEC) else request.dest / relative
-    return replace(finding, place=replace(finding.place, file=str(known)))
+    aside = (str(project), os.path.relpath(project))
+    hint = finding.hint
+    for name in aside:
+        hint = hint.replace(f"{name}{os.sep}", f"{request.dest}{os.sep}")
+    place = finding.place
+    relative = next(
+        (Path(place.file).relative_to(name) for name in aside if Path(place.file).is_relative_to(name)), None
+    )
+    if relative is not None:
+        known = request.spec if request.spec and relative == Path(inputs.SPEC) else request.dest / relative
+        place = replace(place, file=str(known))
+    return replace(finding, place=place, hint=hint)

@@ -98,6 +98,28 @@ def test_wrong_inputs_are_all_told_at_their_files_and_leave_nothing(here: Path) 
     assert names(here) == ["bad.proto", "bad.yaml", "hello.proto"]
 
 
+def test_routes_alike_are_told_at_the_file_the_user_named_and_with_its_name(here: Path) -> None:
+    twice = 'rpc Ask(SayRequest) returns (SayResponse) { option (google.api.http) = {get: "/v1/{name}"}; }'
+    (here / "twice.proto").write_text(
+        GREETER.replace("\n}\nmessage SayRequest", f"\n  {twice}\n}}\nmessage SayRequest")
+    )
+
+    (told,) = refused(Request(Path("shop"), ["twice.proto"]))
+
+    assert told.startswith("twice.proto:6:47: duplicate-route: hello.v1.Hello.Ask: GET /v1/{name} ")
+    assert told.endswith("; declared at twice.proto:5:47 as /v1/{name}")
+
+
+def test_a_warning_names_files_of_the_project_that_was_made(here: Path) -> None:
+    other = 'service Other { rpc Ask(SayRequest) returns (SayResponse) { option (google.api.http) = {get: "/v1/{name}"}; } }\n'
+    (here / "two.proto").write_text(GREETER + other)
+
+    _, (warning,) = new(Request(Path("shop"), ["two.proto"]))
+
+    assert str(warning).startswith("shop/contract/two.proto:9:61: duplicate-route: ")
+    assert str(warning).endswith("; declared at shop/contract/two.proto:5:47 as /v1/{name}")
+
+
 def test_a_spec_that_does_not_fit_the_starter_is_told_at_the_file_the_user_named(here: Path) -> None:
     spec = "apiVersion: resilience.sre.io/v1\nkind: ServiceResiliencePolicy\nmetadata: {name: x}\nspec:\n  methods: {No: {}}\n"
     (here / "my.yaml").write_text(spec)
