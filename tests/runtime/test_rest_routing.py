@@ -46,6 +46,15 @@ def test_a_specific_branch_that_leads_nowhere_is_left_again() -> None:
     assert found(routes, "/v1/a/b/e") == ("/v1/{x=**}", ("a/b/e",))
 
 
+def test_behind_two_stars_the_longest_end_wins_and_in_it_literals() -> None:
+    routes = router("/v1/{x=**}", "/v1/{x=**}/{y}/c", "/v1/{x=**}/b/{y}", "/v1/{x=**}/b/c", "/v1/{x=**}/{y}/{z}/d")
+    assert found(routes, "/v1/a/b/c") == ("/v1/{x=**}/b/c", ("a",))
+    assert found(routes, "/v1/a/b/e") == ("/v1/{x=**}/b/{y}", ("a", "e"))
+    assert found(routes, "/v1/a/e/c") == ("/v1/{x=**}/{y}/c", ("a", "e"))
+    assert found(routes, "/v1/a/e/e/d") == ("/v1/{x=**}/{y}/{z}/d", ("a", "e", "e"))
+    assert found(routes, "/v1/a/e/e") == ("/v1/{x=**}", ("a/e/e",))
+
+
 @pytest.mark.parametrize(
     ("template", "path", "values"),
     [
@@ -61,6 +70,10 @@ def test_a_specific_branch_that_leads_nowhere_is_left_again() -> None:
         ("/v1/{x=**}/tail", "/v1/tail", ("",)),
         ("/v1/{x=**}/tail", "/v1/a/tail/tail", ("a/tail",)),
         ("/v1/**/x/y", "/v1/a/x/y", ()),
+        ("/v1/{x=**}/{y}", "/v1/a", ("", "a")),
+        ("/v1/{x=**}/{y}", "/v1/a/b/c%2Fd", ("a/b", "c/d")),
+        ("/v1/{x=a/*/**}/{y=b/*}/{z}", "/v1/a/p/q/r/b/s/t", ("a/p/q/r", "b/s", "t")),
+        ("/v1/{x=a/*/**}/{y=b/*}/{z}", "/v1/a/p/b/s/t", ("a/p", "b/s", "t")),
         ("/v1/{x}:go", "/v1/a:go", ("a",)),
         ("/v1/{x=**}:go", "/v1/a/b:go", ("a/b",)),
         ("/v1/{x}:go:on", "/v1/a:go:on", ("a",)),

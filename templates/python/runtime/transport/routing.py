@@ -51,7 +51,8 @@ _Leaf: TypeAlias = dict[str, dict[str, Target]]  # by custom verb, then by HTTP 
 class _Node(Generic[Target]):
     literals: dict[str, _Node[Target]] = field(default_factory=dict)
     one: _Node[Target] | None = None  # "*"
-    many: dict[tuple[str, ...], _Leaf[Target]] = field(default_factory=dict)  # "**", by the literals after it
+    many: dict[tuple[str, ...], _Leaf[Target]] = field(default_factory=dict)  # "**", by what stands after it
+    open_ends: dict[int, list[tuple[str, ...]]] = field(default_factory=dict)  # those of `many` with "*", by length
     leaf: _Leaf[Target] = field(default_factory=dict)
 
 
@@ -92,13 +93,22 @@ class Router(Generic[Target]):
         node = self._root
         for position, segment in enumerate(segments):
             if segment == "**":
-                return node.many.setdefault(segments[position + 1 :], {})
+                return _end(node, segments[position + 1 :])
             if segment == "*":
                 node.one = node.one or _Node()
                 node = node.one
             else:
                 node = node.literals.setdefault(segment, _Node())
         return node.leaf
+
+
+def _end(node: _Node[Target], end: tuple[str, ...]) -> _Leaf[Target]:
+    """The leaf of what stands after the node's `**`."""
+    if "*" in end and end not in node.many:
+        ends = node.open_ends.setdefault(len(end), [])
+        ends.append(end)
+        ends.sort(key=lambda one: [segment == "*" for segment in one])  # literals before "*", from left to right
+    return node.many.setdefault(end, {})
 
 
 def _readings(raw: list[str]) -> Iterable[tuple[list[str], str]]:
@@ -136,14 +146,19 @@ def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) ->
 
 
 def _find_many(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
-    """What serves the segments from `at` on by a `**`, the longest literal end first."""
+    """What serves the segments from `at` on by a `**`, the longest end first."""
     if not all(segments[at:]):
         return None
     longest = min(len(segments) - at, max(len(tail) for tail in node.many))
     for length in range(longest, -1, -1):
-        leaf = node.many.get(tuple(segments[len(segments) - length :]))
+        given = tuple(segments[len(segments) - length :])
+        leaf = node.many.get(given)
         if leaf is not None and (found := _chosen(leaf, wanted)) is not None:
             return found
+        for end in node.open_ends.get(length, ()):
+            fits = all(segment in ("*", value) for segment, value in zip(end, given, strict=True))
+            if fits and (found := _chosen(node.many[end], wanted)) is not None:
+                return found
     return None
 
 
@@ -163,12 +178,14 @@ def _captured(route: Route, raw: list[str]) -> tuple[str, ...]:
 
 
 def _capture(route: Route, capture: Capture, raw: list[str]) -> str:
+    grown = len(raw) - len(route.segments)  # by as much as "**" took more than one segment
+    many = route.segments.index("**") if grown else len(route.segments)
+    start = capture.start + (grown if many < capture.start else 0)
+    end = capture.end + (grown if many < capture.end else 0)
     template = route.segments[capture.start : capture.end]
     if len(template) == 1 and template[0] != "**":
-        return _decode(raw[capture.start])
-    grown = len(raw) - len(route.segments)  # by as much as "**" took more than one segment
-    end = capture.end + (grown if "**" in template else 0)
-    return "/".join(_decode_keeping_slashes(segment) for segment in raw[capture.start : end])
+        return _decode(raw[start])
+    return "/".join(_decode_keeping_slashes(segment) for segment in raw[start:end])
 
 
 def _decode(segment: str) -> str:
