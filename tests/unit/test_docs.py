@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from jinja2.defaults import DEFAULT_FILTERS
 
 from generator import cli, resources
 from generator.errors import InputError
@@ -15,6 +16,7 @@ from generator.plan.explain import to_text
 from generator.project.build import plan_of
 from generator.project.changes import Fault
 from generator.render import reference
+from generator.render.environment import environment
 from generator.spec.fields import fields
 from generator.spec.findings import shape_at
 from generator.spec.load import load_text
@@ -187,6 +189,12 @@ def test_the_tables_of_what_templates_see_are_current() -> None:
 def test_every_variable_of_a_template_is_described_and_no_other() -> None:
     read = {variable for variables in reference.read_by_templates().values() for variable in variables}
     assert read == set(reference.VARIABLES)
+
+
+def test_the_filters_of_templates_are_described_and_no_other() -> None:
+    table = (ROOT / "docs" / "templates.md").read_text(encoding="utf-8").partition("| Filter |")[2].partition("\n\n")[0]
+    ours = environment().filters.keys() - DEFAULT_FILTERS.keys()
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == ours
 
 
 def test_the_explanation_on_the_first_page_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
