@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from generator import resources
-from generator.render import python
+from generator.render import layout, python
 
 
 def _cell(text: str) -> str:
@@ -30,5 +30,5 @@ def environment(folder: Path | None = None) -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Python and Markdown come out, not HTML; the filters below escape
     )
-    made.filters.update(literal=python.literal, comment=python.comment, cell=_cell)
+    made.filters.update(literal=python.literal, laid_out=layout.laid_out, comment=python.comment, cell=_cell)
     return made

@@ -5,7 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-LINE_LENGTH = 120
+from generator.render.layout import LINE_LENGTH, overlong
+
+LAID_OUT = frozenset(
+    {
+        "appended/src/{package}/handlers/{service}.py.j2",
+        "managed/src/{package}/gen/policies.py.j2",
+        "managed/src/{package}/gen/routes.py.j2",
+        "managed/src/{package}/gen/services/__init__.py.j2",
+        "managed/src/{package}/gen/services/{service}.py.j2",
+        "seeded/src/{package}/app.py.j2",
+        "seeded/tests/test_{service}.py.j2",
+    }
+)
+"""The templates whose output is as black would leave it: those that a contract's size multiplies."""
+
+
+def is_laid_out(template: str, content: bytes) -> bool:
+    """Whether black would leave the template's output as it is."""
+    return template in LAID_OUT and not overlong(content.decode())
 
 
 class Formatter(Protocol):

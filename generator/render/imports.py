@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from generator.render.emit import Import
+from generator.render.layout import from_import
 
 _NUMBER = re.compile(r"(\d+)")
 _Natural = tuple[tuple[int, str], ...]
@@ -19,9 +20,11 @@ def block(imports: Iterable[Import]) -> str:
     ordered = sorted(set(imports), key=lambda found: (_section(found.module), _module_key(found.module)))
     for module, group in groupby(ordered, key=lambda found: found.module):
         names = list(group)
-        statements = [(found.name, str(found)) for found in names if found.alias]
+        statements = [
+            (found.name, from_import(module, [f"{found.name} as {found.alias}"])) for found in names if found.alias
+        ]
         if plain := sorted((found.name for found in names if not found.alias), key=name_key):
-            statements.append((plain[0], f"from {module} import {', '.join(plain)}"))
+            statements.append((plain[0], from_import(module, plain)))
         statements.sort(key=lambda statement: name_key(statement[0]))
         sections.setdefault(_section(module), []).extend(text for _, text in statements)
     return "\n\n".join("\n".join(lines) for _, lines in sorted(sections.items()))

@@ -55,6 +55,40 @@ def laid_out(value: object, before: str = "", after: str = "") -> str:
     return f"{before}{parts.opening}\n{_body(parts, margin + ' ' * _INDENT)}\n{margin}{parts.closing}{after}"
 
 
+def from_import(module: str, names: Sequence[str]) -> str:
+    """`from module import names`, with a line for each name where they do not fit on one."""
+    line = f"from {module} import {', '.join(names)}"
+    if fits(line):
+        return line
+    return f"from {module} import (\n" + "".join(f"{' ' * _INDENT}{name},\n" for name in names) + ")"
+
+
+def signature(head: str, parameters: Sequence[str], tail: str, indent: int) -> str:
+    """`head(parameters)tail` as a `def` statement at `indent` columns, from which its further lines are indented.
+
+    `head` is as "async def name", `tail` as " -> Order:".
+    """
+    inner = ", ".join(parameters)
+    line = f"{head}({inner}){tail}"
+    if fits(" " * indent + line):
+        return line
+    margin = " " * _INDENT
+    if fits(" " * indent + margin + inner):
+        return f"{head}(\n{margin}{inner}\n){tail}"
+    return f"{head}(\n" + "".join(f"{margin}{parameter},\n" for parameter in parameters) + f"){tail}"
+
+
+def overlong(source: str) -> bool:
+    """Whether the source has a line that black may want to split: one that is too long, outside docstrings."""
+    inside = False
+    for line in source.split("\n"):
+        quotes = line.count('"""')
+        if not (inside or quotes or len(line) <= LINE_LENGTH // 2 or fits(line)):
+            return True
+        inside ^= quotes % 2 == 1
+    return False
+
+
 def _body(parts: _Bracketed, margin: str) -> str:
     (name, value), *others = parts.items
     if not others:
@@ -79,6 +113,8 @@ def _parts(value: object) -> _Bracketed | None:
         return _Bracketed("frozenset(", [("", SetDisplay.of(value))], ")", display=False)
     if isinstance(value, tuple):
         return _Bracketed("(", [("", item) for item in value], ")", display=True) if value else None
+    if isinstance(value, list):
+        return _Bracketed("[", [("", item) for item in value], "]", display=True) if value else None
     if isinstance(value, SetDisplay):
         return _Bracketed("{", [("", item) for item in value.items], "}", display=True)
     return None

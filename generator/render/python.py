@@ -20,6 +20,13 @@ class Construct:
 
 
 @dataclass(frozen=True, slots=True)
+class Expression:
+    """Python that stands in a literal as it is: a name, `order_service.CREATE_ORDER`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetDisplay:
     """The `{…}` in `frozenset({…})`, its items in order."""
 
@@ -40,12 +47,16 @@ def literal(value: object) -> str:
         return _quoted(value)
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value).replace("e+", "e")
+    if isinstance(value, Expression):
+        return value.text
     if isinstance(value, Construct):
         return f"{value.name}({', '.join(f'{name}={literal(item)}' for name, item in value.fields.items())})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, frozenset):
         return f"frozenset({literal(SetDisplay.of(value))})" if value else "frozenset()"
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, SetDisplay):
         return "{" + ", ".join(map(literal, value.items)) + "}"
     if isinstance(value, tuple):

@@ -23,7 +23,8 @@ from generator.render import (
 )
 from generator.render.emit import Emit, Owner
 from generator.render.environment import environment
-from generator.render.python import comment
+from generator.render.layout import from_import
+from generator.render.python import Expression, comment
 from generator.spec.codes import canonical_codes
 
 _SHAPES = {
@@ -58,13 +59,14 @@ def _templates(plan: Plan) -> Iterator[Emit]:
     spec_header = _header("the resilience spec")
 
     yield _file(f"{gen}/__init__.py", Owner.MANAGED)
-    yield _file(f"{gen}/services/__init__.py", Owner.MANAGED, header=proto_header, services=views)
+    below = from_import(".", sorted(view.module for view in views))
+    yield _file(f"{gen}/services/__init__.py", Owner.MANAGED, header=proto_header, services=views, module_imports=below)
     for service in views:
         header = _header(comment(service.proto))
         yield _file(f"{gen}/services/{service.module}.py", Owner.MANAGED, header=header, service=service)
     route_views = routes.views(plan, views)
-    modules = sorted({route.method.partition(".")[0] for route in route_views})
-    yield _file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, routes=route_views, modules=modules)
+    used = from_import(".services", sorted({route.method.partition(".")[0] for route in route_views}))
+    yield _file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, routes=route_views, module_imports=used)
     named = [name for row in rows for name in (row.class_name, row.predicate)]
     exported = sorted(["DOMAIN", "ERRORS", "ServiceError", "unimplemented", *named], key=imports.name_key)
     yield _file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, rows=rows, domain=plan.domain, exported=exported)
@@ -81,7 +83,8 @@ def _templates(plan: Plan) -> Iterator[Emit]:
     client_views = clients.views(plan)
     yield from _clients(client_views, gen, spec_header)
     yield _error_page(plan, rows)
-    yield _file(f"src/{package}/app.py", Owner.SEEDED, services=views)
+    handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views]
+    yield _file(f"src/{package}/app.py", Owner.SEEDED, services=views, handlers=handlers)
     for service in views:
         handler = _file(f"src/{package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
         yield replace(handler, stubs=service.stubs)
@@ -153,6 +156,8 @@ def _finish(emit: Emit, known: Mapping[str, bytes]) -> Emit:
     if formatter is None or not emit.template.endswith(".j2"):
         return replace(emit, raw_hash=raw)
     content = known.get(raw)
+    if content is None and formatting.is_laid_out(emit.template, emit.content):
+        content = emit.content
     if content is None:
         content = formatter(emit.content.decode()).encode()
     return replace(emit, content=content, raw_hash=raw)

@@ -8,7 +8,8 @@ from generator.contract.model import Contract, Kind, Rpc
 from generator.plan.model import Plan, ServicePlan
 from generator.render import imports, naming
 from generator.render.emit import Import, Stub
-from generator.render.python import docstring
+from generator.render.layout import signature
+from generator.render.python import Expression, docstring
 
 _FUTURE = Import("__future__", "annotations")
 _ASYNC_ITERATOR = Import("collections.abc", "AsyncIterator")
@@ -31,7 +32,7 @@ class MethodView:
     request: str  # expression for the message class
     response: str
     streams_responses: bool
-    signature: str  # "async def create_order(self, request: CreateOrderRequest, call: Call) -> Order:"
+    signature: str  # "async def create_order(self, request: CreateOrderRequest, call: Call) -> Order:", in a class
     docstring: str
 
 
@@ -52,6 +53,7 @@ class ServiceView:
     imports: str  # the import block of gen/services/<module>.py
     handler_imports: str  # the import block of handlers/<module>.py
     methods: tuple[MethodView, ...]
+    constants: tuple[Expression, ...]  # the methods' names
     stubs: tuple[Stub, ...]
 
 
@@ -150,6 +152,7 @@ def _view(
             [_FUTURE, Import(f"..gen.services.{module}", base), *(found for stub in stubs for found in stub.imports)]
         ),
         methods=tuple(rpcs),
+        constants=tuple(Expression(method.constant) for method in rpcs),
         stubs=stubs,
     )
 
@@ -173,7 +176,7 @@ def _method(rpc: Rpc, types: TypeNames, handler: str, constant: str, call: Impor
 def _signature(kind: Kind, handler: str, request: str, response: str, call: str) -> str:
     argument = f"requests: AsyncIterator[{request}]" if kind.streams_requests else f"request: {request}"
     result = f"AsyncIterator[{response}]" if kind.streams_responses else response
-    return f"async def {handler}(self, {argument}, call: {call}) -> {result}:"
+    return signature(f"async def {handler}", ["self", argument, f"call: {call}"], f" -> {result}:", 4)
 
 
 def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames, call: Import) -> Stub:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from generator.contract.load import load as load_contract
 from generator.plan.build import build
+from generator.plan.model import Plan
 from generator.render.render import render
 from generator.spec.load import load as load_spec
 
@@ -29,16 +30,18 @@ class Case:
     def folder(self) -> Path:
         return HERE / self.name / "golden"
 
-    def emitted(self) -> Mapping[str, bytes]:
-        """The case's files as the generator makes them now."""
+    def plan(self) -> Plan:
+        """The plan of the case's inputs."""
         inputs = HERE / self.name
         contracts = [path.relative_to(inputs).as_posix() for path in sorted(inputs.rglob("*.proto"))]
         spec = inputs / "resilience.yaml"
         contract = load_contract(contracts, [inputs])
-        plan = build(
-            contract, load_spec(spec if spec.is_file() else HERE / "empty.yaml"), name=PACKAGE, package=PACKAGE
-        )
-        files = {emit.path: emit.content for emit in render(plan)}
+        loaded = load_spec(spec if spec.is_file() else HERE / "empty.yaml")
+        return build(contract, loaded, name=PACKAGE, package=PACKAGE)
+
+    def emitted(self) -> Mapping[str, bytes]:
+        """The case's files as the generator makes them now."""
+        files = {emit.path: emit.content for emit in render(self.plan())}
         return {path.removeprefix("/"): files[_full(path)] for path in self.paths}
 
     def golden(self) -> Mapping[str, bytes]:

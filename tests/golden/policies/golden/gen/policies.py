@@ -59,5 +59,5 @@ POLICIES = Snapshot(
         propagate=(),
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
-    hash="514d8b157a43106d",
+    hash="a7f24505a13d5ef6",
 )
