@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from google.protobuf.message import Message
 from google.rpc.context.attribute_context_pb2 import AttributeContext
 from google.rpc.error_details_pb2 import ErrorInfo
 from runtime.definition import Capture, Kind, Method, Route
-from runtime.testing import RestRequest, rest_request, sample
+from runtime.testing import RestRequest, entries, rest_request, sample
 from runtime.testing.annotations import route_of
 from runtime.testing.rest_request import carried, carried_back
+
+from tests.runtime.sample_service import definition
 
 
 def route(
@@ -155,3 +158,18 @@ def test_annotations_are_read_into_segments_captures_and_verb() -> None:
     assert read.segments == ("v1", "x", "*", "**", "*")
     assert read.suffix == "go:on"
     assert read.captures == (Capture(("a", "b"), 1, 4), Capture(("c",), 4, 5))
+
+
+def test_what_two_stars_stand_for_leaves_the_sample_to_its_own_route() -> None:
+    templates = ("/v1/{id=a/**}", "/v1/a/p", "/v1/{id=a/*/*}", "/v1/{id=a/**}/{host}", "/{id=**}")
+    found = served(*templates)
+    assert found["/v1/{id=a/**}"] == ()
+    assert found["/v1/{id=a/**}/{host}"] == ("p q", "é")
+    assert found["/{id=**}"] == ("p q", "é")
+
+
+def served(*templates: str) -> dict[str, tuple[str, ...]]:
+    """What `**` stands for in the entries of these routes."""
+    routes = [route(template) for template in templates]
+    over_rest = [entry for entry in entries(replace(definition(), routes=tuple(routes))) if entry.route is not None]
+    return {entry.template or "": entry.rest for entry in over_rest}

@@ -92,17 +92,26 @@ def one_of_each(ways: Iterable[Entry]) -> tuple[Entry, ...]:
 
 
 def _rest(route: Route, routes: Sequence[Route]) -> tuple[str, ...]:
-    """What `**` stands for, so that no more specific route takes the sample away from this one."""
+    """What `**` stands for, so that no more specific route takes the sample away from this one.
+
+    A route that takes whatever `**` stands for is not more specific.
+    """
     if "**" not in route.segments:
         return ()
-    others = [other for other in routes if other is not route and other.suffix == route.suffix]
-    for rest in _ALL_THE_REST:
-        at = route.segments.index("**")
-        path = (*route.segments[:at], *rest, *route.segments[at + 1 :])
-        path = tuple("?" if segment == "*" else segment for segment in path)
-        if not any(fits(other.segments, path) for other in others):
+    at = route.segments.index("**")
+    filled = [(*route.segments[:at], *rest, *route.segments[at + 1 :]) for rest in _ALL_THE_REST]
+    paths = [tuple("?" if segment == "*" else segment for segment in path) for path in filled]
+    others = [other for other in routes if other is not route and _same_requests(other, route)]
+    narrow = [other for other in others if not all(fits(other.segments, path) for path in paths)]
+    for rest, path in zip(_ALL_THE_REST, paths, strict=True):
+        if not any(fits(other.segments, path) for other in narrow):
             return rest
     return _ALL_THE_REST[0]
+
+
+def _same_requests(one: Route, other: Route) -> bool:
+    """Whether requests for one route could be for the other, but for their paths' segments."""
+    return one.suffix == other.suffix and (one.verb == other.verb or "*" in (one.verb, other.verb))
 
 
 def fits(template: Sequence[str], path: Sequence[str]) -> bool:
