@@ -18,7 +18,7 @@ from generator.render.clients import ClientView
 from generator.render.emit import Import, Stub
 from generator.render.environment import environment
 from generator.render.errors import ErrorView
-from generator.render.python import Construct
+from generator.render.python import Construct, Expression
 from generator.render.routes import RouteView
 from generator.render.services import MethodView, ServiceView
 from generator.spec.codes import CanonicalCode
@@ -35,10 +35,11 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "domain": (str, "the domain of the service's errors"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
         "first": (MethodView, "the service's first RPC"),
+        "handlers": (Sequence[Expression], "how each handler is made"),
         "hash": (str, "of all that the policies say"),
         "header": (str, "the comment that says what the file was generated from"),
         "methods": (Mapping[str, Construct], "each method's policy, by its gRPC path"),
-        "modules": (tuple[str, ...], "the service modules that the routes name"),
+        "module_imports": (str, "the import line of the service modules that the file names"),
         "name": (str, "the project's name"),
         "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
         "package": (str, "the project's Python package"),
