@@ -168,6 +168,11 @@ def test_what_two_stars_stand_for_leaves_the_sample_to_its_own_route() -> None:
     assert found["/{id=**}"] == ("p q", "é")
 
 
+def test_a_route_that_no_request_reaches_is_no_entry() -> None:
+    templates = ("/v1/{id=a/*/**}", "/v1/a/{id}", "/v1/{id=a/*/**}/{host}")
+    assert "/v1/{id=a/*/**}" not in served(*templates)
+
+
 def served(*templates: str) -> dict[str, tuple[str, ...]]:
     """What `**` stands for in the entries of these routes."""
     routes = [route(template) for template in templates]
