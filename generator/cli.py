@@ -223,6 +223,11 @@ def _split(text: str) -> list[str]:
 @_with_settings()
 def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ...]) -> int:
     """Brings the project up to date with its contract and spec."""
+    from generator.project import record
+
+    if not (diff or dry_run or force or settings.verbose) and (files := record.current(settings.folder)) is not None:
+        _say(settings, [record.SUMMARY.format(files)])
+        return DONE
     from generator.project import generating, report
 
     if diff or dry_run:
@@ -244,6 +249,11 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
 @_with_settings()
 def check(settings: Settings) -> int:
     """Tells whether everything is generated and unedited: 0, or 10 stale, 11 edited, 12 missing or orphaned."""
+    from generator.project import record
+
+    if record.current(settings.folder) is not None:
+        _say(settings, ["everything is generated and unedited"])
+        return DONE
     from generator.project.checking import check as verdict
 
     code, findings = verdict(settings.folder)

@@ -10,6 +10,7 @@ from generator.errors import printable
 from generator.project.changes import Action, Change, Changes
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
+from generator.project.record import SUMMARY
 
 _READABLE = 1000  # bytes in a line
 _SIGNS = {Action.CREATED: "+", Action.CHANGED: "~", Action.REMOVED: "-"}
@@ -30,7 +31,7 @@ def summary(project: Path, changes: Changes, *, verbose: bool = False) -> Iterat
     elif changes.lock_before != dump(changes.lock):
         yield f"only {printable(shown(project, LOCK))} changed"
     else:
-        yield f"nothing to do: {counts[Action.UNCHANGED]} generated files are current"
+        yield SUMMARY.format(counts[Action.UNCHANGED])
 
 
 def stubs(changes: Changes) -> Iterator[str]:
