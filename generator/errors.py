@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -63,3 +64,19 @@ class InputError(HoldfastError):
     def one(cls, place: Place, id: str, message: str, hint: str = "") -> InputError:
         """An error of a single finding."""
         return cls([Finding(place, id, message, hint)])
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate most like `word`, whatever its case and separators; None when none is."""
+    folded = {re.sub("[^a-z0-9]", "", candidate.lower()): candidate for candidate in candidates}
+    close = difflib.get_close_matches(re.sub("[^a-z0-9]", "", word.lower()), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else None
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """A hint that names the nearest candidate, or all of them when they are few."""
+    known = list(candidates)
+    found = nearest(word, known)
+    if found:
+        return f"did you mean '{found}'?"
+    return f"valid here: {', '.join(known)}" if 0 < len(known) <= 16 else ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.errors import Finding, Place
+from generator.document import Node, Path, Scalar, dotted, find, key_place, value_place
+from generator.errors import Finding, Place, did_you_mean
 from generator.spec.dependencies import ClientPolicy
-from generator.spec.document import Node, Path, Scalar, dotted, find, key_place, value_place
 from generator.spec.fields import Model, fields
-from generator.spec.findings import did_you_mean
 from generator.spec.messages import placeholders
 from generator.spec.model import ResilienceSpec, SpecBody
 from generator.spec.policy import ServerPolicy

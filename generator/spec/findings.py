@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from generator.errors import Finding
+from generator.document import Mapping, Node, Path, Scalar, Sequence, dotted, find, key_place, value_place
+from generator.errors import Finding, did_you_mean, nearest
 from generator.spec.codes import error_codes
-from generator.spec.document import Mapping, Node, Path, Scalar, Sequence, dotted, find, key_place, value_place
 from generator.spec.fields import Model, Shape, fields
 
 _TYPES = {
@@ -32,22 +31,6 @@ _BOUNDS = {
     "less_than": ("lt", "less than"),
     "less_than_equal": ("le", "at most"),
 }
-
-
-def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate most like `word`, whatever its case and separators; None when none is."""
-    folded = {re.sub("[^a-z0-9]", "", candidate.lower()): candidate for candidate in candidates}
-    close = difflib.get_close_matches(re.sub("[^a-z0-9]", "", word.lower()), folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close else None
-
-
-def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """A hint that names the nearest candidate, or all of them when they are few."""
-    known = list(candidates)
-    found = nearest(word, known)
-    if found:
-        return f"did you mean '{found}'?"
-    return f"valid here: {', '.join(known)}" if 0 < len(known) <= 16 else ""
 
 
 def shape_at(model: type[Model], path: Path) -> Shape | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from generator.document import Entry, Mapping, Node, Scalar
 from generator.errors import Place
-from generator.spec.document import Entry, Mapping, Node, Scalar
 from generator.spec.load import Spec
 from generator.spec.selectors import candidates
 

@@ -8,20 +8,19 @@ from functools import cached_property
 
 from pydantic import ValidationError
 
-from generator.errors import Finding, InputError, Place
-from generator.spec.checks import check
-from generator.spec.document import (
-    MAX_BYTES,
+from generator.document import (
     Mapping,
     Path,
-    decode,
     find,
     key_place,
     parse,
     plain,
     positions,
+    read,
     value_place,
 )
+from generator.errors import Finding, InputError, Place
+from generator.spec.checks import check
 from generator.spec.findings import nulls, translate
 from generator.spec.model import Metadata, ResilienceSpec, SpecBody
 
@@ -64,14 +63,7 @@ class Spec:
 
 def load(path: pathlib.Path) -> Spec:
     """The spec in the file at `path`; InputError with everything that is wrong with it, sorted by place."""
-    place = Place(str(path))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError.one(place, "spec-unreadable", f"cannot read the spec: {reason}") from None
-    return load_text(decode(data, str(path)), str(path))
+    return load_text(read(path), str(path))
 
 
 def load_text(text: str, name: str) -> Spec:

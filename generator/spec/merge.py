@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from generator import document
+from generator.document import Entry, Mapping, Node, Path, Plain, Scalar, planted
 from generator.errors import Place
-from generator.spec import document
-from generator.spec.document import Entry, Mapping, Node, Path, Plain, Scalar, planted
 from generator.spec.fields import KeyField, Model, fields
 from generator.spec.layers import BUILT_IN, Layer
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from generator.document import Path, Plain, dotted
 from generator.errors import Finding, Place
 from generator.spec.dependencies import Retry
-from generator.spec.document import Path, Plain, dotted
 from generator.spec.fields import Model, fields
 from generator.spec.limits import RateLimiter
 from generator.spec.merge import Section, origin, written

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from generator.document import Path, Plain, dotted
 from generator.errors import InputError, Place
 from generator.spec.dependencies import ClientPolicy
-from generator.spec.document import Path, Plain, dotted
 from generator.spec.fields import Model, fields
 from generator.spec.findings import translate
 from generator.spec.layers import BUILT_IN, Layer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from generator.document import Path, dotted
 from generator.errors import Finding, Place
-from generator.spec.document import Path, dotted
 from generator.spec.fields import Model, fields
 
 

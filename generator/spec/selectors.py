@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from generator.errors import Finding, InputError, Place
+from generator.errors import Finding, InputError, Place, did_you_mean
 from generator.spec.fields import SELECTOR_PATTERN
-from generator.spec.findings import did_you_mean
 
 if TYPE_CHECKING:
     from generator.contract.model import Rpc, Service

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from generator.document import Mapping, Node, Path, Plain, Sequence, dotted, plain
 from generator.errors import Finding
-from generator.spec.document import Mapping, Node, Path, Plain, Sequence, dotted, plain
 from generator.spec.load import Spec
 
 _HINT = "remove it, so that nobody relies on a protection that is not there"

@@ -140,7 +140,7 @@ def test_a_spec_that_does_not_fit_the_starter_is_told_at_the_file_the_user_named
         (Request(Path("x"), answers={"color": "red"}), 'command line: unknown-answer: --set knows no "color"'),
         (Request(Path("x"), answers={"description": "a\nb"}), "command line: answer: Validation error for question"),
         (Request(Path("x"), ["nothing.proto"]), "nothing.proto: "),
-        (Request(Path("x"), ["hello.proto"], spec=Path("nothing.yaml")), "nothing.yaml: spec-unreadable: "),
+        (Request(Path("x"), ["hello.proto"], spec=Path("nothing.yaml")), "nothing.yaml: yaml-unreadable: "),
     ],
 )
 def test_a_wrong_request_is_told(here: Path, request_: Request, expected: str) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from generator.document import decode
 from generator.errors import InputError
-from generator.spec.document import decode
 from generator.spec.fields import fields
 from generator.spec.layers import client_layers, method_layers
 from generator.spec.load import load_text

@@ -255,7 +255,7 @@ def test_one_language_written_twice_is_told() -> None:
 
 def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.yaml", tmp_path):
-        with pytest.raises(InputError, match="spec-unreadable"):
+        with pytest.raises(InputError, match="yaml-unreadable"):
             load(path)
 
 

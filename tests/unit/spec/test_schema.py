@@ -12,8 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from generator import resources
+from generator.document import parse, plain
 from generator.spec.codes import canonical_codes, error_codes
-from generator.spec.document import parse, plain
 from generator.spec.fields import Model, fields
 from generator.spec.load import load, load_text
 from generator.spec.model import ResilienceSpec

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from generator.document import find, parse
 from generator.spec.dependencies import ClientPolicy
-from generator.spec.document import find, parse
 from generator.spec.fields import Shape, fields
 from generator.spec.load import load, load_text
 from generator.spec.model import ResilienceSpec

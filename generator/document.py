@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import pathlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -160,13 +161,24 @@ def scalar_value(text: str) -> str | int | float | bool | None:
     return text
 
 
+def read(path: pathlib.Path) -> str:
+    """The text of the YAML file at `path`. Raises InputError where it cannot be read, is too large or is not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError.one(Place(str(path)), "yaml-unreadable", f"cannot read the file: {reason}") from None
+    return decode(data, str(path))
+
+
 def decode(data: bytes, file: str) -> str:
     """The text of a YAML file, which is UTF-8; InputError names the first byte that is not."""
     place = Place(file, 1, 1)
     if len(data) > MAX_BYTES:
-        raise InputError.one(place, "spec-too-large", f"the file has more than {MAX_BYTES // 1024} KiB")
+        raise InputError.one(place, "yaml-too-large", f"the file has more than {MAX_BYTES // 1024} KiB")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4].count(0) >= 2:
-        raise InputError.one(place, "spec-encoding", "the file is not UTF-8 but UTF-16 or UTF-32", "save it as UTF-8")
+        raise InputError.one(place, "yaml-encoding", "the file is not UTF-8 but UTF-16 or UTF-32", "save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -174,7 +186,7 @@ def decode(data: bytes, file: str) -> str:
         line = before.count(b"\n") + 1
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
-        raise InputError.one(Place(file, line, column), "spec-encoding", message, "save the file as UTF-8") from None
+        raise InputError.one(Place(file, line, column), "yaml-encoding", message, "save the file as UTF-8") from None
 
 
 def parse(text: str, file: str) -> tuple[Node | None, tuple[Finding, ...]]:
@@ -185,7 +197,7 @@ def parse(text: str, file: str) -> tuple[Node | None, tuple[Finding, ...]]:
         place = Place(file, line, found.start() - text.rfind("\n", 0, found.start()))
         return None, (Finding(place, "yaml-syntax", f"the character U+{ord(found[0]):04X} may not stand in YAML"),)
     if len(text) > MAX_BYTES:
-        return None, (Finding(Place(file, 1, 1), "spec-too-large", f"more than {MAX_BYTES // 1024} KiB"),)
+        return None, (Finding(Place(file, 1, 1), "yaml-too-large", f"more than {MAX_BYTES // 1024} KiB"),)
     builder = _Builder(file)
     try:
         return builder.document(yaml.parse(text, Loader=_LOADER)), tuple(builder.findings)
@@ -235,7 +247,9 @@ class _Builder:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if root is not None:
-                    self._report(event, "yaml-documents", "a second document starts here", "one file holds one spec")
+                    self._report(
+                        event, "yaml-documents", "a second document starts here", "one file holds one document"
+                    )
                     raise _Stop
                 root = self._node(next(events), events)
         return root
@@ -263,13 +277,13 @@ class _Builder:
         else:
             self.depth += 1
             if self.depth > MAX_DEPTH:
-                self._report(event, "spec-too-deep", f"nested more than {MAX_DEPTH} levels deep")
+                self._report(event, "yaml-too-deep", f"nested more than {MAX_DEPTH} levels deep")
                 raise _Stop
             build = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._sequence
             node = build(event, events)
             self.depth -= 1
         if node.size > MAX_NODES:
-            self._report(event, "spec-too-large", f"more than {MAX_NODES} values once its aliases are followed")
+            self._report(event, "yaml-too-large", f"more than {MAX_NODES} values once its aliases are followed")
             raise _Stop
         if anchor is not None:
             self.anchors[anchor] = node

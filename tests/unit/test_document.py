@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from generator.errors import InputError, Place
-from generator.spec.document import (
+from generator.document import (
     MAX_BYTES,
     MAX_DEPTH,
     decode,
@@ -16,6 +15,7 @@ from generator.spec.document import (
     positions,
     value_place,
 )
+from generator.errors import InputError, Place
 
 
 def read(text: str) -> object:
@@ -109,7 +109,7 @@ def test_aliases_and_merge_keys_are_followed() -> None:
         ("<<: 1", ["1:5 yaml-key"]),
         ("a: \x07", ["1:4 yaml-syntax"]),
         ('a: "\\a"', ["1:4 control-character"]),
-        ("[" * (MAX_DEPTH + 1), [f"1:{MAX_DEPTH + 1} spec-too-deep"]),
+        ("[" * (MAX_DEPTH + 1), [f"1:{MAX_DEPTH + 1} yaml-too-deep"]),
         ("%YAML 9.9\n---\na: 1", ["1:1 yaml-syntax"]),
         ("", []),
         ("# nothing", []),
@@ -132,18 +132,18 @@ def test_a_missing_bracket_is_told_where_it_was_opened() -> None:
 def test_a_billion_laughs_are_cut_short() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    assert [finding.id for finding in parse("\n".join(lines), "s.yaml")[1]] == ["spec-too-large"]
+    assert [finding.id for finding in parse("\n".join(lines), "s.yaml")[1]] == ["yaml-too-large"]
 
 
 def test_too_large_a_file_is_refused_before_it_is_read() -> None:
-    with pytest.raises(InputError, match="spec-too-large"):
+    with pytest.raises(InputError, match="yaml-too-large"):
         decode(b"a" * (MAX_BYTES + 1), "s.yaml")
 
 
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("a: ä\nb: ".encode() + b"\xff", "s.yaml:2:4: spec-encoding: the byte 0xff"),
+        ("a: ä\nb: ".encode() + b"\xff", "s.yaml:2:4: yaml-encoding: the byte 0xff"),
         ("a: 1".encode("utf-16"), "UTF-16"),
         ("a: 1".encode("utf-16-le"), "UTF-16"),
         ("a: 1".encode("utf-32"), "UTF-16 or UTF-32"),
