@@ -116,7 +116,7 @@ class Exchange:
     def _must_close(self) -> bool:
         head = self.head
         if self._body_done:
-            return head.is_ambiguous
+            return False
         return head.chunked or head.expects_continue or (head.content_length or 0) > _SMALL_REST
 
     async def _linger(self) -> None:

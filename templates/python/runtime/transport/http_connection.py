@@ -93,8 +93,9 @@ class HttpConnection(HttpToolsProtocol):
         self.transport.abort()
 
     def _refuse(self, response: bytes) -> None:
-        if self.cycle is None or self.cycle.response_complete:  # else it would be read as a part of that response
-            self.transport.write(response)
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
+            self.transport.write(response)  # else it would be read as a part of the response that is under way
         self.transport.close()
 
     def _stop_head_timer(self) -> None:

@@ -75,11 +75,6 @@ class RequestHead:
     def may_have_body(self) -> bool:
         return self.chunked or bool(self.content_length)
 
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether both Content-Length and Transfer-Encoding say how long the body is: a smuggler's request."""
-        return self.chunked and self.content_length is not None
-
 
 class HeadReader:
     """Reads request heads: which headers become metadata is the service's choice."""

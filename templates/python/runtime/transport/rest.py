@@ -20,6 +20,7 @@ from .json_codec import Codec, CodecFor, GenericCodec
 from .rest_app import RestApp, Spawn
 
 _BACKLOG = 2048
+_QUIET_TURNS = 3  # of the loop with nobody waiting to be accepted
 _END_SECONDS = 1.0  # for what is left to notice that it is cancelled
 
 
@@ -137,11 +138,16 @@ def listening_socket(host: str, port: int, *, reuse_port: bool) -> socket.socket
 
 
 async def _accept_backlog(server: asyncio.Server) -> None:
-    """Let the loop accept who has connected already: closing the listener would reset them."""
+    """Let the loop accept who has connected already: closing the listener would reset them.
+
+    asyncio accepts in one turn of the loop and makes the connection in the next, which a closed server refuses.
+    """
     poll = select.poll()
     for sock in server.sockets:
         poll.register(sock.fileno(), select.POLLIN)
+    quiet = 0
     for _ in range(_BACKLOG):
-        await asyncio.sleep(0)
-        if not poll.poll(0):
+        quiet = 0 if poll.poll(0) else quiet + 1
+        if quiet > _QUIET_TURNS:
             return
+        await asyncio.sleep(0)
