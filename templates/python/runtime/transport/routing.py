@@ -53,6 +53,7 @@ class _Node(Generic[Target]):
     one: _Node[Target] | None = None  # "*"
     many: dict[tuple[str, ...], _Leaf[Target]] = field(default_factory=dict)  # "**", by what stands after it
     open_ends: dict[int, list[tuple[str, ...]]] = field(default_factory=dict)  # those of `many` with "*", by length
+    longest: int = 0  # of the ends in `many`
     leaf: _Leaf[Target] = field(default_factory=dict)
 
 
@@ -108,6 +109,7 @@ def _end(node: _Node[Target], end: tuple[str, ...]) -> _Leaf[Target]:
         ends = node.open_ends.setdefault(len(end), [])
         ends.append(end)
         ends.sort(key=lambda one: [segment == "*" for segment in one])  # literals before "*", from left to right
+    node.longest = max(node.longest, len(end))
     return node.many.setdefault(end, {})
 
 
@@ -149,8 +151,7 @@ def _find_many(node: _Node[Target], segments: list[str], at: int, wanted: _Wante
     """What serves the segments from `at` on by a `**`, the longest end first."""
     if not all(segments[at:]):
         return None
-    longest = min(len(segments) - at, max(len(tail) for tail in node.many))
-    for length in range(longest, -1, -1):
+    for length in range(min(len(segments) - at, node.longest), -1, -1):
         given = tuple(segments[len(segments) - length :])
         leaf = node.many.get(given)
         if leaf is not None and (found := _chosen(leaf, wanted)) is not None:
