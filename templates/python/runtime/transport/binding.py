@@ -20,7 +20,7 @@ HTTP_BODY = "google.api.HttpBody"
 _MALFORMED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _MAX_PARAMETERS = 1000
 _MAX_DEPTH = 32  # dots in a parameter's name
-_SYSTEM = frozenset({"$alt", "alt", "$prettyPrint", "prettyPrint", "$apiVersion", "$fields", "fields"})
+_SYSTEM = frozenset({"$alt", "alt", "$prettyPrint", "$apiVersion", "$fields"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import grpc
@@ -23,7 +24,6 @@ from .faults import caller_gone
 from .grpc_services import Context, Health, RpcHandler, health_handlers, reflection_handlers
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
-Serve: TypeAlias = Callable[[Any, Context], Awaitable[bytes | None]]
 
 _LOG = logging.getLogger(__name__)
 _ANSWER_BUDGET = 8192 - 512  # bytes of trailers: what a gRPC client takes by default, less the transport's own
@@ -127,44 +127,45 @@ class _Methods:
         return self._handlers.get(handler_call_details.method)
 
 
-class _UnaryWire:
-    """The wire of a call with one request message, which has arrived already."""
+class _GrpcWire:
+    """A call's wire: its one request message, which has arrived already, or the stream of them."""
 
-    __slots__ = ("_context", "_message_type", "_raw", "headers_sent")
+    __slots__ = ("_context", "_message_type", "_request", "_streamed", "headers_sent")
 
-    def __init__(self, context: Context, message_type: type[Message], raw: bytes) -> None:
+    def __init__(self, context: Context, message_type: type[Message], request: bytes | None) -> None:
+        """`request` is None for a request stream."""
         self._context = context
         self._message_type = message_type
-        self._raw: bytes | None = raw
+        self._request = request
+        self._streamed = request is None
         self.headers_sent = False
 
     async def receive(self) -> Message | None:
-        raw, self._raw = self._raw, None
+        if self._streamed:
+            raw = await self._read()
+        else:
+            raw, self._request = self._request, None
         return None if raw is None else _decoded(self._message_type, raw)
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
         self.headers_sent = True
-        await self._context.send_initial_metadata(tuple(headers))
+        try:
+            await self._context.send_initial_metadata(tuple(headers))
+        except aio.BaseError as error:
+            raise caller_gone() from error
 
     async def send(self, message: Message) -> None:
-        await _write(self._context, _encoded(message))
+        raw = _encoded(message)
+        try:
+            await self._context.write(raw)
+        except aio.BaseError as error:
+            raise caller_gone() from error
 
-
-class _StreamWire:
-    """The wire of a call whose request messages arrive one by one."""
-
-    __slots__ = ("_context", "_message_type", "headers_sent")
-
-    def __init__(self, context: Context, message_type: type[Message]) -> None:
-        self._context = context
-        self._message_type = message_type
-        self.headers_sent = False
-
-    async def receive(self) -> Message | None:
+    async def _read(self) -> bytes | None:
         try:
             raw = await self._context.read()
             if isinstance(raw, bytes):
-                return _decoded(self._message_type, raw)
+                return raw
             # Not a message: the end. grpc.aio says so as well of a stream that the caller broke off, and cancels the
             # call a little later: a handler would take half an upload for whole. A second read comes back after that.
             await self._context.read()
@@ -172,21 +173,13 @@ class _StreamWire:
             raise caller_gone() from error
         return None
 
-    async def send_headers(self, headers: Sequence[Header]) -> None:
-        self.headers_sent = True
-        await self._context.send_initial_metadata(tuple(headers))
-
-    async def send(self, message: Message) -> None:
-        await _write(self._context, _encoded(message))
-
 
 def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable) -> RpcHandler:
     """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
-
     message_type = method.request
 
     async def serve_unary(request: bytes, context: Context) -> bytes | None:
-        wire = _UnaryWire(context, message_type, request)
+        wire = _GrpcWire(context, message_type, request)
         call = Call(
             method,
             "grpc",
@@ -205,7 +198,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
         return await _finish(call, wire, context, table)
 
     async def serve_stream(_: object, context: Context) -> bytes | None:
-        wire = _StreamWire(context, message_type)
+        wire = _GrpcWire(context, message_type, None)
         call = Call(
             method,
             "grpc",
@@ -227,7 +220,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
     return grpc.stream_stream_rpc_method_handler(serve_stream)
 
 
-async def _finish(call: Call, wire: _UnaryWire | _StreamWire, context: Context, table: ErrorTable) -> bytes | None:
+async def _finish(call: Call, wire: _GrpcWire, context: Context, table: ErrorTable) -> bytes | None:
     """Write the call's end; returns the response message of a unary response that went well."""
     error = call.error
     raw: bytes | None = None
@@ -237,7 +230,8 @@ async def _finish(call: Call, wire: _UnaryWire | _StreamWire, context: Context, 
         except ServiceError as fault:
             error = fault
     if call.headers and not wire.headers_sent:
-        await wire.send_headers(call.headers)
+        with suppress(ServiceError):  # the caller has gone
+            await wire.send_headers(call.headers)
     if error is not None:
         _set_error(error, call, context, table)
     elif call.trailers:
@@ -285,10 +279,3 @@ def _encoded(message: Message | None) -> bytes:
     except EncodeError as error:
         _LOG.exception("a response %s cannot be encoded", message.DESCRIPTOR.full_name)
         raise ServiceError(StatusCode.INTERNAL, "the response message cannot be encoded") from error
-
-
-async def _write(context: Context, raw: bytes) -> None:
-    try:
-        await context.write(raw)
-    except aio.BaseError as error:
-        raise caller_gone() from error

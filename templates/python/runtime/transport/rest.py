@@ -20,6 +20,7 @@ from .json_codec import Codec, CodecFor, GenericCodec
 from .rest_app import RestApp, Spawn
 
 _BACKLOG = 2048
+_KEEP_ALIVE = 75  # seconds; longer than load balancers keep theirs, else a request meets the connection closing
 _QUIET_TURNS = 3  # of the loop with nobody waiting to be accepted
 _END_SECONDS = 1.0  # for what is left to notice that it is cancelled
 
@@ -60,6 +61,7 @@ class RestTransport:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
         )
         config.load()
         loop = asyncio.get_running_loop()
