@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 from grpc import StatusCode
 from runtime.call import Call
+from runtime.current import current_call
 from runtime.errors import ServiceError
+from runtime.metadata import Metadata
 from runtime.stages.boundary import Boundary, InFlight
 
-from tests.runtime.fake_call import call_of
+from tests.runtime.fake_call import MemoryWire, call_of
+from tests.runtime.sample_service import ECHO
 
 
 def refused() -> ServiceError:
@@ -170,3 +175,23 @@ async def test_waiting_ends_with_the_last_call() -> None:
 
 async def test_waiting_for_no_calls_ends_at_once() -> None:
     await asyncio.wait_for(InFlight().wait_until_empty(), 1)
+
+
+async def test_a_call_that_is_over_is_freed_without_the_garbage_collector() -> None:
+    wires: list[weakref.ref[MemoryWire]] = []
+
+    async def proceed(call: Call) -> None:
+        current_call.set(call)  # as the context stage does
+
+    async def serve() -> None:
+        wire = MemoryWire()
+        wires.append(weakref.ref(wire))
+        await Boundary(InFlight())(Call(ECHO, "grpc", wire, Metadata()), proceed)
+
+    gc.disable()
+    try:
+        await asyncio.create_task(serve())
+        await asyncio.sleep(0)
+        assert wires[0]() is None
+    finally:
+        gc.enable()

@@ -200,6 +200,14 @@ class Call:
             self._abort_with = error
             self._task.cancel()
 
+    def release(self) -> None:
+        """The call is over: let go of its task, whose context holds the call.
+
+        Such a cycle would wait for the garbage collector, and every call would take memory that is in no cache: a
+        tenth of a gRPC call's time.
+        """
+        self._task = None
+
     def ended_with(self) -> ServiceError | None:
         """The error that `end` was given; clears the cancellation it caused, so that the answer can be written."""
         error, self._abort_with = self._abort_with, None

@@ -85,6 +85,7 @@ class Boundary:
             call.ended_with()  # it answered although it was told to end: the answer holds
         finally:
             self._in_flight.discard(call)
+            call.release()
 
 
 def _internal(call: Call) -> ServiceError:
