@@ -27,6 +27,8 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 _LOG = logging.getLogger(__name__)
 _ANSWER_BUDGET = 8192 - 512  # bytes of trailers: what a gRPC client takes by default, less the transport's own
+_LINGER = 0.05  # seconds without a new call before the server stops, and for clients to hear of it
+_MAX_LINGERS = 20
 _NO_DEADLINE = 366 * 86400.0  # seconds; a longer time-out is a client's way to say "none"
 
 
@@ -51,6 +53,7 @@ class GrpcTransport:
         self._spawn = spawn
         self._reuse_port = reuse_port
         self._server: aio.Server | None = None
+        self._methods = _Methods({})
         self._stopping: asyncio.Task[None] | None = None
         self._side_streams: set[asyncio.Task[Any]] = set()  # health watches and reflection, no calls of the service
 
@@ -65,8 +68,9 @@ class GrpcTransport:
         for method in self._definition.methods:
             endpoint = self._endpoints[method.path]
             handlers[method.path] = _rpc_handler(method, endpoint, self._spawn, self._definition.errors)
-        methods: Any = _Methods(handlers)
-        self._server.add_generic_rpc_handlers((methods,))
+        self._methods = _Methods(handlers)
+        generic: Any = self._methods
+        self._server.add_generic_rpc_handlers((generic,))
         try:
             port = self._server.add_insecure_port(self._address)
         except RuntimeError as error:
@@ -75,14 +79,24 @@ class GrpcTransport:
         return port
 
     async def stop_accepting(self) -> None:
-        """Close the listener and send GOAWAY; calls in flight go on, watches and reflection end."""
+        """Close the listener and send GOAWAY; calls in flight go on, watches and reflection end.
+
+        Once it stops, gRPC core cancels the calls that it has queued and those that come before the client has seen
+        GOAWAY; a client does not try a cancelled call again. So calls on their way are let in first, for the drain
+        gate to refuse, until none has come for a moment.
+        """
         if self._server is None or self._stopping is not None:
             return
         for stream in self._side_streams:
             stream.cancel()
+        for _ in range(_MAX_LINGERS):
+            seen = self._methods.asked
+            await asyncio.sleep(_LINGER)
+            if self._methods.asked == seen:
+                break
         # Without its grace, `stop` would cancel the calls; a later `stop` with a shorter one takes over.
         self._stopping = asyncio.ensure_future(self._server.stop(_NO_DEADLINE))
-        await asyncio.sleep(0)
+        await asyncio.sleep(_LINGER)
 
     async def stop(self, grace: float) -> None:
         """Wait up to `grace` seconds for the calls in flight, end the rest, and release everything."""
@@ -122,8 +136,10 @@ class _Methods:
 
     def __init__(self, handlers: Mapping[str, RpcHandler]) -> None:
         self._handlers = handlers
+        self.asked = 0  # calls so far, known or not
 
     def service(self, handler_call_details: Any) -> RpcHandler | None:
+        self.asked += 1
         return self._handlers.get(handler_call_details.method)
 
 
