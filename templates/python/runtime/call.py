@@ -52,6 +52,7 @@ class Call:
         "deadline",
         "error",
         "headers",
+        "loop",
         "metadata",
         "method",
         "peer",
@@ -83,6 +84,7 @@ class Call:
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]] = asyncio.ensure_future,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self.loop = loop  # kept, as asking for it again is a system call
         self.method = method
         self.protocol: ProtocolName = protocol
         self.metadata = metadata
@@ -117,7 +119,7 @@ class Call:
         """Seconds left until the deadline, never below 0; None without one."""
         if self.deadline is None:
             return None
-        return max(0.0, self.deadline - asyncio.get_running_loop().time())
+        return max(0.0, self.deadline - self.loop.time())
 
     def set_header(self, name: str, value: str | bytes) -> None:
         """Add a response header; `-bin` names take bytes.

@@ -66,12 +66,10 @@ class LineWriter:
             else:
                 self._lines.append(line)
                 self._size += len(line)
-        loop = _running_loop()
-        if loop is None or self._size >= self._enough:
+        if self._size >= self._enough:
             self.flush()
-        elif loop is not self._loop:
-            self._loop = loop
-            loop.call_later(_GATHER, self._flush_scheduled, loop)
+        elif self._loop is None or not self._loop.is_running():
+            self._schedule_flush()
 
     def flush(self, wait: float = 0.0) -> bool:
         """Write what waits, giving a slow reader up to `wait` seconds for each piece; whether all of it went out."""
@@ -94,10 +92,17 @@ class LineWriter:
             self._enough = _MAX_BACKLOG + 1 if rest else _ENOUGH
             return not rest
 
-    def _flush_scheduled(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self.flush():
-            self._loop = None
+    def _schedule_flush(self) -> None:
+        self._loop = _running_loop()
+        if self._loop is None:
+            self.flush()
         else:
+            self._loop.call_later(_GATHER, self._flush_scheduled, self._loop)
+
+    def _flush_scheduled(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = None  # first: a line that another thread adds now is that thread's to write
+        if not self.flush():
+            self._loop = loop
             loop.call_later(_RETRY, self._flush_scheduled, loop)
 
 

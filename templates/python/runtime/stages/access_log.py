@@ -60,7 +60,7 @@ class AccessLog:
 
     def _line(self, call: Call, level: int, code: StatusCode | None, reason: str, took: float) -> bytes:
         deadline = call.deadline
-        left = None if deadline is None else deadline - asyncio.get_running_loop().time()
+        left = None if deadline is None else deadline - call.loop.time()
         fields = {
             "ts": self._clock.now(),
             "level": _NAMES[level],

@@ -32,7 +32,7 @@ class Deadline:
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         deadline = call.deadline
-        loop = asyncio.get_running_loop()
+        loop = call.loop
         task = asyncio.current_task(loop)
         if deadline is None or task is None:
             await proceed(call)
