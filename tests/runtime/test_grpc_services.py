@@ -53,9 +53,11 @@ def reflection(channel: aio.Channel, service: str) -> Any:
 
 
 @asynccontextmanager
-async def listening(handler: Wire) -> AsyncIterator[tuple[GrpcTransport, aio.Channel, Health]]:
+async def listening(
+    handler: Wire, health: Health | None = None
+) -> AsyncIterator[tuple[GrpcTransport, aio.Channel, Health]]:
     """The gRPC transport alone, without any stage."""
-    health = Health([SERVICE])
+    health = health or Health([SERVICE])
     health.serve()
     what = definition()
     transport = GrpcTransport(
@@ -113,6 +115,28 @@ async def test_a_watch_tells_every_change_and_ends_when_the_server_stops() -> No
         await asyncio.wait_for(transport.stop(60), 5)
         assert await call.read() is aio.EOF
         assert await call.code() is StatusCode.OK
+
+
+class Interrupted(Health):
+    """Health whose watches are ended while their first answer is being written."""
+
+    def __init__(self) -> None:
+        super().__init__([SERVICE])
+        self.interrupt = asyncio.Event()
+
+    async def watch(self, service: str) -> AsyncIterator[bool | None]:
+        asyncio.get_running_loop().call_soon(self.interrupt.set)
+        yield self.status(service)
+        await asyncio.Event().wait()
+
+
+async def test_a_watch_that_is_ended_while_it_is_written_to_ends_well() -> None:
+    health = Interrupted()
+    async with listening(Wire(), health) as (transport, channel, _):
+        call = watch(channel, SERVICE)
+        await health.interrupt.wait()
+        await transport.stop_accepting()
+        assert [response.status async for response in call] == [Serving.SERVING]
 
 
 @pytest.mark.parametrize("service", REFLECTIONS)

@@ -19,6 +19,7 @@ Handlers: TypeAlias = dict[str, RpcHandler]
 _HEALTH = "grpc.health.v1.Health"
 _REFLECTION_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 _REFLECTION = "grpc.reflection.v1.ServerReflection"
+_LAST_WRITE = 1.0  # seconds that a stream's last message has to be taken by its peer
 
 
 class Health(Protocol):
@@ -57,7 +58,7 @@ def health_handlers(health: Health, services: Sequence[str], streams: set[asynci
     async def watch(raw: bytes, context: Context) -> None:
         if (request := _parsed(pb.HealthCheckRequest, raw, context)) is not None:
             async for up in health.watch(request.service):
-                await context.write(response(up).SerializeToString())
+                await _write(context, response(up).SerializeToString())
 
     return {
         f"/{_HEALTH}/Check": grpc.unary_unary_rpc_method_handler(check),
@@ -84,7 +85,7 @@ def reflection_handlers(services: Sequence[str], streams: set[asyncio.Task[Any]]
 
     async def info(_: object, context: Context) -> None:
         async for answer in servicer.ServerReflectionInfo(requests(context), context):
-            await context.write(answer.SerializeToString())
+            await _write(context, answer.SerializeToString())
 
     handler: Any = grpc.stream_stream_rpc_method_handler(_ending(info, streams))
     return {f"/{name}/ServerReflectionInfo": handler for name in (_REFLECTION_ALPHA, _REFLECTION)}
@@ -112,6 +113,21 @@ def _ending(
             streams.discard(task)
 
     return serve_until_cancelled
+
+
+async def _write(context: Context, raw: bytes) -> None:
+    """Write one message, to its end even where the stream is cancelled meanwhile.
+
+    grpc.aio would send a status into a write that is under way; core refuses that, and the stream never ends.
+    """
+    writing = asyncio.ensure_future(context.write(raw))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing], timeout=_LAST_WRITE)
+        writing.cancel()  # without effect on one that is done
+        await asyncio.gather(writing, return_exceptions=True)  # it may have failed: the peer has gone
+        raise
 
 
 def _parsed(message_type: Any, raw: bytes, context: Context) -> Any:
