@@ -54,11 +54,11 @@ class Context:
                 parents.append(str(value))
             elif name == "tracestate":
                 states.append(str(value))
-        call.request_id = request_id or f"{self._random_bits(128):032x}"
+        call.request_id = request_id or self._random_bits(128).to_bytes(16).hex()
         if not (parents and join_trace(call, parents, states)):
-            call.trace_id = f"{self._random_bits(128) or 1:032x}"
+            call.trace_id = (self._random_bits(128) or 1).to_bytes(16).hex()
             if not self._traced:
-                call.span_id = f"{self._random_bits(64) or 1:016x}"
+                call.span_id = (self._random_bits(64) or 1).to_bytes(8).hex()
         timeout = call.client_timeout
         if timeout is None:
             timeout = self._default
