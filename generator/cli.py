@@ -136,7 +136,9 @@ def command(settings: Settings) -> None:
 @click.option("--contract", "contracts", multiple=True, metavar="FILE.proto", help="A root .proto file; repeatable.")
 @click.option("-I", "include", multiple=True, metavar="DIR", help="A folder that imports are relative to; repeatable.")
 @click.option("--spec", metavar="FILE.yaml", help="The resilience spec; a commented one to start from unless given.")
-@click.option("--service-config", multiple=True, metavar="FILE.yaml", help="A service configuration with http.rules.")
+@click.option(
+    "--service-config", multiple=True, metavar="FILE.yaml", help="A service configuration with http.rules; repeatable."
+)
 @click.option("--name", default="", help="The service's name; the folder's unless given.")
 @click.option("--package", default="", help="The Python package's name; NAME in snake case unless given.")
 @click.option("--defaults", is_flag=True, help="Ask nothing.")
@@ -155,13 +157,9 @@ def new(
     answers: tuple[str, ...],
 ) -> None:
     """Makes a project in the folder DEST, which must be new or empty."""
-    from generator.errors import Place
     from generator.project.new import Request
     from generator.project.new import new as make
 
-    if service_config:
-        place = Place(service_config[0])
-        raise InputError.one(place, "not-supported-yet", "--service-config is not supported yet", "leave it out")
     if not defaults and not (sys.stdin and sys.stdin.isatty()):
         raise click.UsageError("There is no terminal to ask questions on: pass --defaults.")
     changes, warnings = make(
@@ -170,6 +168,7 @@ def new(
             contracts=contracts,
             include=tuple(map(Path, include)),
             spec=Path(spec) if spec else None,
+            service_configs=tuple(map(Path, service_config)),
             name=name,
             package=package,
             answers=_pairs(answers),
@@ -197,16 +196,35 @@ def _pairs(answers: Iterable[str]) -> Mapping[str, str]:
 @click.option("--contracts", default="")
 @click.option("--includes", default="")
 @click.option("--spec", default="")
+@click.option("--service-configs", default="")
 @click.option("--from", "base", default=".")
 @_with_settings(project=False)
-def copied(settings: Settings, name: str, package: str, contracts: str, includes: str, spec: str, base: str) -> None:
+def copied(
+    settings: Settings,
+    name: str,
+    package: str,
+    contracts: str,
+    includes: str,
+    spec: str,
+    service_configs: str,
+    base: str,
+) -> None:
     """Completes the project that copier has just made in the current folder: copier.yml calls this."""
-    from generator.project.new import complete
+    from generator.project.new import Request, complete
 
     project = Path.cwd()
     os.chdir(base)  # where the user is: what they named, and what they are told, is relative to it
-    paths = [Path(folder) for folder in _split(includes)]
-    made = complete(project, _split(contracts), paths, Path(spec) if spec else None, name=name, package=package)
+    made = complete(
+        Request(
+            dest=project,
+            contracts=_split(contracts),
+            include=[Path(folder) for folder in _split(includes)],
+            spec=Path(spec) if spec else None,
+            service_configs=[Path(file) for file in _split(service_configs)],
+            name=name,
+            package=package,
+        )
+    )
     _tell(settings, *made)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from urllib.parse import unquote
 
 from google.api import http_pb2
@@ -81,15 +82,21 @@ def parse_template(text: str) -> PathTemplate:
 
 
 def bind(
-    rule: http_pb2.HttpRule, request: Message, response: Message, messages: Mapping[str, Message], place: Place
+    rule: http_pb2.HttpRule,
+    request: Message,
+    response: Message,
+    messages: Mapping[str, Message],
+    places: Sequence[Place],
 ) -> tuple[tuple[HttpRule, ...], tuple[Finding, ...]]:
     """The bindings that `rule` declares, its `additional_bindings` included, and everything wrong with them.
 
-    `place` is the annotation's. A binding with something wrong in it is not among those returned.
+    `places` are those of the rule and of its `additional_bindings`, as far as these have their own; else they stand at
+    the rule's. A binding with something wrong in it is not among those returned.
     """
     bindings: list[HttpRule] = []
     findings: list[Finding] = []
-    for additional, binding in [(False, rule), *((True, nested) for nested in rule.additional_bindings)]:
+    declared = [(False, rule), *((True, nested) for nested in rule.additional_bindings)]
+    for (additional, binding), place in zip(declared, chain(places, repeat(places[0])), strict=False):
         template, wrong = _template(binding)
         if template is not None:
             wrong = [*wrong, *_unresolved(binding, template, request, response, messages)]

@@ -1,11 +1,11 @@
-"""Reads .proto files into a Contract."""
+"""Reads .proto files, and the service configurations beside them, into a Contract."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from google.api import annotations_pb2
+from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor_pb2 import (
     Edition,
     FileDescriptorProto,
@@ -18,10 +18,11 @@ from google.protobuf.descriptor_pb2 import (
 from generator.contract.compile import compile_protos
 from generator.contract.http_rule import bind
 from generator.contract.model import Contract, File, HttpRule, Kind, Message, Rpc, Service
+from generator.contract.service_config import MIXINS, NO_CONFIG, ConfigRule, ServiceConfig
 from generator.contract.source_info import HTTP_OPTION, SourceInfo
 from generator.contract.sources import Sources, is_import_path, python_module, shown, sources
 from generator.contract.types import Types, read_types
-from generator.errors import Finding, InputError, Place
+from generator.errors import Finding, InputError, Place, did_you_mean, nearest
 
 _SERVICE = 6  # FileDescriptorProto.service
 _METHOD = 2  # ServiceDescriptorProto.method
@@ -35,17 +36,23 @@ _KINDS = {
 }
 
 
-def load(roots: Sequence[str], include: Sequence[Path], dependencies: Sequence[str] = ()) -> Contract:
+def load(
+    roots: Sequence[str], include: Sequence[Path], dependencies: Sequence[str] = (), config: ServiceConfig = NO_CONFIG
+) -> Contract:
     """The contract of the .proto files `roots` (import paths), looked for among the provided files, then in `include`.
 
     The contracts of `dependencies` join it: their types with all others, their services apart. One that is not found
-    is left out: whoever named it knows the place to complain about. Raises InputError with everything protoc found
-    wrong; when it found nothing, with all that is wrong with the `google.api.http` annotations and the files' names.
-    Routes that collide are no error here: see `collisions`.
+    is left out: whoever named it knows the place to complain about. The services that `config` names are served too,
+    and its http rules stand in the place of annotations.
+
+    Raises InputError with everything protoc found wrong; when it found nothing, with all that is wrong with the
+    http rules and the files' names, and all that `config` names in vain. Routes that collide are no error here: see
+    `collisions`.
     """
     roots = tuple(dict.fromkeys(roots))
     within = sources(include)
     called = tuple(path for path in dict.fromkeys(dependencies) if within.find(path) is not None)
+    mixins = tuple(path for api in config.services if (path := MIXINS.get(api.name)) and within.find(path) is not None)
     missing = [
         Finding(Place(root), "contract-not-found", "there is no such .proto file", "name its folder with -I")
         for root in roots
@@ -53,20 +60,62 @@ def load(roots: Sequence[str], include: Sequence[Path], dependencies: Sequence[s
     ]
     if missing or not roots:
         raise InputError(missing or [Finding(Place("."), "contract-not-found", "no .proto file is named")])
-    descriptor_set = compile_protos(tuple(dict.fromkeys((*roots, *called))), within)
+    descriptor_set = compile_protos(tuple(dict.fromkeys((*roots, *called, *mixins))), within)
     infos = {file.name: SourceInfo(file, _shown(file.name, within)) for file in descriptor_set.file}
     if findings := list(_unusable_files(descriptor_set, infos, within)):
         raise InputError(findings)
     types = read_types(descriptor_set, infos)
     declared = {file.name: file for file in descriptor_set.file}
-    services: list[Service] = []
-    for root in roots:
-        reader = _ServiceReader(declared[root], infos[root], types.messages, findings)
-        services.extend(reader.read())
+    services = list(_served(descriptor_set, roots, infos, types, config, findings))
     peers = {path: tuple(_ServiceReader(declared[path], infos[path], types.messages, None).read()) for path in called}
+    findings += _named_in_vain(config, services)
     if findings:
         raise InputError(findings)
     return _contract(descriptor_set, roots, infos, types, services, peers)
+
+
+def _served(
+    descriptor_set: FileDescriptorSet,
+    roots: Sequence[str],
+    infos: Mapping[str, SourceInfo],
+    types: Types,
+    config: ServiceConfig,
+    findings: list[Finding],
+) -> Iterator[Service]:
+    """The services of the roots, then those that the configuration names, wherever they are declared."""
+    declared = {file.name: file for file in descriptor_set.file}
+    overrides = config.overrides
+    for root in roots:
+        yield from _ServiceReader(declared[root], infos[root], types.messages, findings, overrides).read()
+    owners = {
+        f"{file.package}.{service.name}".lstrip("."): file
+        for file in descriptor_set.file
+        if file.name not in roots
+        for service in file.service
+    }
+    for api in config.services:
+        if (file := owners.get(api.name)) is not None:
+            reader = _ServiceReader(file, infos[file.name], types.messages, findings, overrides)
+            yield from reader.read(only=api.name)
+
+
+def _named_in_vain(config: ServiceConfig, services: Sequence[Service]) -> Iterator[Finding]:
+    """A finding for each service and each RPC of the configuration that the contract does not have."""
+    known = {service.full_name: service for service in services}
+    for api in config.services:
+        if api.name not in known:
+            hint = "name the file that declares it among the contracts"
+            if (file := MIXINS.get(api.name)) is not None:
+                hint = f"it is declared in {file}: name the folder that this is relative to with -I"
+            elif (alike := nearest(api.name, known)) is not None:
+                hint = f"did you mean '{alike}'?"
+            yield Finding(api.place, "unknown-service", f"no .proto file declares the service '{api.name}'", hint)
+    for rule in config.rules:
+        service = known.get(rule.service)
+        names = [rpc.full_name for rpc in service.rpcs] if service else []
+        if service is not None and rule.selector not in names:
+            message = f"no method of the contract is called '{rule.selector}'"
+            yield Finding(rule.place, "unknown-method", message, did_you_mean(rule.selector, names))
 
 
 def _contract(
@@ -132,9 +181,10 @@ class _ServiceReader:
     """Reads the services of one file; what is wrong with their annotations is added to `findings`.
 
     Without `findings` the annotations are not read: over which routes a dependency is served is its own business.
+    What `overrides` has for an RPC stands in the place of its annotation.
     """
 
-    __slots__ = ("_file", "_findings", "_info", "_messages")
+    __slots__ = ("_file", "_findings", "_info", "_messages", "_overrides")
 
     def __init__(
         self,
@@ -142,17 +192,21 @@ class _ServiceReader:
         info: SourceInfo,
         messages: Mapping[str, Message],
         findings: list[Finding] | None,
+        overrides: Mapping[str, ConfigRule] | None = None,
     ) -> None:
         self._file = file
         self._info = info
         self._messages = messages
         self._findings = findings
+        self._overrides = overrides or {}
 
-    def read(self) -> Iterator[Service]:
-        """The file's services, in declaration order."""
+    def read(self, only: str = "") -> Iterator[Service]:
+        """The file's services, in declaration order; or the one of that full name."""
         for index, service in enumerate(self._file.service):
             path = (_SERVICE, index)
             full_name = f"{self._file.package}.{service.name}".lstrip(".")
+            if only not in ("", full_name):
+                continue
             yield Service(
                 name=service.name,
                 full_name=full_name,
@@ -169,17 +223,12 @@ class _ServiceReader:
 
     def _rpc(self, method: MethodDescriptorProto, service: str, path: tuple[int, ...]) -> Rpc:
         request, response = method.input_type.lstrip("."), method.output_type.lstrip(".")
-        extensions = method.options.Extensions
+        rule, places = self._declared(method, service, path)
         rules: tuple[HttpRule, ...] = ()
-        if self._findings is not None and method.options.HasExtension(annotations_pb2.http):
-            rules, findings = bind(
-                extensions[annotations_pb2.http],
-                self._messages[request],
-                self._messages[response],
-                self._messages,
-                self._info.place((*path, _OPTIONS, HTTP_OPTION), path),
-            )
-            self._findings.extend(findings)
+        if self._findings is not None and rule is not None:
+            found = bind(rule, self._messages[request], self._messages[response], self._messages, places)
+            rules = found[0]
+            self._findings.extend(found[1])
         return Rpc(
             name=method.name,
             full_name=f"{service}.{method.name}",
@@ -193,3 +242,14 @@ class _ServiceReader:
             comment=self._info.comment(path),
             place=self._info.place(path),
         )
+
+    def _declared(
+        self, method: MethodDescriptorProto, service: str, path: tuple[int, ...]
+    ) -> tuple[http_pb2.HttpRule | None, Sequence[Place]]:
+        """The RPC's http rule and the places of its bindings."""
+        override = self._overrides.get(f"{service}.{method.name}")
+        if override is not None:
+            return override.rule, override.binding_places
+        if not method.options.HasExtension(annotations_pb2.http):
+            return None, ()
+        return method.options.Extensions[annotations_pb2.http], [self._info.place((*path, _OPTIONS, HTTP_OPTION), path)]

@@ -12,6 +12,8 @@ from pathlib import Path
 from generator import __version__
 from generator.contract.load import load as load_contract
 from generator.contract.model import Contract
+from generator.contract.service_config import NO_CONFIG
+from generator.contract.service_config import load as load_service_configs
 from generator.errors import Finding, InputError, Place
 from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
@@ -45,16 +47,22 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
     config = configuration.read(project)
     findings: list[Finding] = []
     contract = spec = None
+    rules = NO_CONFIG
     try:
         spec = load_spec(project / config.spec)
     except InputError as error:
         findings += error.findings
-    called = dependency_contracts(spec) if spec else ()
     try:
-        contract = load_contract(configuration.contract_roots(project, config), [project / CONTRACT_FOLDER], called)
+        rules = load_service_configs([project / path for path in configuration.service_configs(config)])
     except InputError as error:
         findings += error.findings
-    if contract is None or spec is None:
+    called = dependency_contracts(spec) if spec else ()
+    try:
+        roots = configuration.contract_roots(project, config)
+        contract = load_contract(roots, [project / CONTRACT_FOLDER], called, rules)
+    except InputError as error:
+        findings += error.findings
+    if contract is None or spec is None or findings:
         raise InputError(findings)
     return config, build(contract, spec, name=config.name, package=config.package)
 
@@ -85,7 +93,8 @@ def _is_hollow(emit: Emit, before: Lock | None) -> bool:
 def _input_hashes(project: Path, config: Config, contract: Contract) -> Mapping[str, str]:
     """The hash of each input. Inputs are only read: links to them may lead anywhere."""
     paths = [f"{CONTRACT_FOLDER}/{path}" for path, file in contract.files.items() if not file.provided]
-    return {path: digest((project / path).read_bytes()) for path in [*paths, config.spec] if (project / path).is_file()}
+    paths += [config.spec, *configuration.service_configs(config)]
+    return {path: digest((project / path).read_bytes()) for path in paths if (project / path).is_file()}
 
 
 def read_lock(disk: Disk) -> Lock | None:

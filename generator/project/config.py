@@ -17,18 +17,19 @@ FILE = "pyproject.toml"
 CONTRACT_FOLDER = "contract"
 
 _KEYS = frozenset({"contracts", "spec", "package", "packs", "service-config"})
-_NOT_YET = ("packs", "service-config")
+_NOT_YET = ("packs",)
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A project's settings, checked; `contracts` are as written: see `contract_files`."""
+    """A project's settings, checked; `contracts` and `service_configs` are as written."""
 
     name: str
     package: str
     contracts: tuple[str, ...]
     spec: str  # relative to the project
+    service_configs: tuple[str, ...]
     contracts_place: Place
 
 
@@ -123,6 +124,8 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         if not is_project_path(entry):
             message = f'"{entry}" in `contracts` is no path below {CONTRACT_FOLDER}/'
             findings.append(Finding(lines.of("contracts"), "project-config", message))
+    configs, wrong = _service_configs(table, lines)
+    findings += wrong
     spec = table.get("spec")
     if not isinstance(spec, str):
         findings.append(Finding(lines.of("spec"), "project-config", "`spec` must be a string"))
@@ -130,7 +133,18 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         findings.append(Finding(lines.of("spec"), "project-config", f'"{spec}" is no path inside the project'))
     if findings:
         raise InputError(findings)
-    return Config(name, package, tuple(contracts), str(spec), lines.of("contracts"))
+    return Config(name, package, tuple(contracts), str(spec), configs, lines.of("contracts"))
+
+
+def _service_configs(table: Mapping[str, Any], lines: _Lines) -> tuple[tuple[str, ...], list[Finding]]:
+    entries, place = table.get("service-config", []), lines.of("service-config")
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        return (), [Finding(place, "project-config", "`service-config` must be a list of strings")]
+    return tuple(entries), [
+        Finding(place, "project-config", f'"{entry}" in `service-config` is no path below {CONTRACT_FOLDER}/')
+        for entry in entries
+        if not is_project_path(entry)
+    ]
 
 
 def _misused_keys(table: Mapping[str, Any], lines: _Lines) -> Iterator[Finding]:
@@ -165,6 +179,12 @@ def contract_roots(project: Path, config: Config) -> tuple[str, ...]:
     if findings:
         raise InputError(findings)
     return tuple(roots)
+
+
+def service_configs(config: Config) -> tuple[str, ...]:
+    """The service configurations, relative to the project; as for `contracts`, `contract/` may be left out."""
+    entries = (entry.removeprefix(f"{CONTRACT_FOLDER}/") for entry in config.service_configs)
+    return tuple(f"{CONTRACT_FOLDER}/{entry}" for entry in dict.fromkeys(entries))
 
 
 def _import_path(folder: Path, entry: str) -> str:

@@ -32,6 +32,7 @@ class Request:
     contracts: Sequence[str] = ()
     include: Sequence[Path] = ()
     spec: Path | None = None
+    service_configs: Sequence[Path] = ()
     name: str = ""
     package: str = ""
     answers: Mapping[str, str] | None = None
@@ -48,7 +49,7 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
     name = request.name or answers.get("name") or request.dest.absolute().name
     package = request.package or answers.get("package") or names.package_of(name)
     _check(request, name, package)
-    given = inputs.read(request.contracts, request.include, request.spec, name=name, package=package)
+    given = _given(request, name, package)
     if request.defaults or request.name:
         answers["name"] = name
     if request.defaults or request.package:
@@ -58,7 +59,7 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
             _copy(project, answers, {"name": name}, defaults=request.defaults)
             asked = config.identity(project)
             if asked != (name, package) and not request.contracts:
-                given = inputs.read((), (), request.spec, name=asked[0], package=asked[1])
+                given = _given(request, *asked)
             inputs.lay_down(project, given)
             built, changes = build.changes(project)
             apply(project, changes)
@@ -70,20 +71,25 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
     return changes, tuple(_moved(finding, project, request) for finding in built.plan.warnings)
 
 
-def complete(
-    project: Path, contracts: Sequence[str], include: Sequence[Path], spec: Path | None, *, name: str, package: str
-) -> tuple[Changes, Sequence[Finding]]:
-    """Does what `new` does once copier has rendered the skeleton into `project`: copier's own task calls this.
+def complete(request: Request) -> tuple[Changes, Sequence[Finding]]:
+    """Does what `new` does once copier has rendered the skeleton into `request.dest`: copier's own task calls this.
 
     Raises InputError as `new` does; what copier has made is copier's to remove.
     """
+    name, package, project = request.name, request.package, request.dest
     findings = [*names.name_findings(name, _COMMAND_LINE), *names.package_findings(package, _COMMAND_LINE)]
     if findings:
         raise InputError(findings)
-    inputs.lay_down(project, inputs.read(contracts, include, spec, name=name, package=package))
+    inputs.lay_down(project, _given(request, name, package))
     built, changes = build.changes(project)
     apply(project, changes)
     return changes, built.plan.warnings
+
+
+def _given(request: Request, name: str, package: str) -> inputs.Inputs:
+    return inputs.read(
+        request.contracts, request.include, request.spec, request.service_configs, name=name, package=package
+    )
 
 
 def _check(request: Request, name: str, package: str) -> None:
@@ -113,7 +119,7 @@ def _copy(project: Path, answers: Mapping[str, str], proposed: Mapping[str, str]
     import copier
     from copier.errors import CopierError
 
-    data = {**answers, **_origin(), "contract": "", "include": "", "spec": "", "invoked_from": ""}
+    data = {**answers, **_origin(), "contract": "", "include": "", "spec": "", "service_config": "", "invoked_from": ""}
     with tempfile.TemporaryDirectory(prefix="holdfast-") as template:
         # A copy that is no repository: copier would clone one, and take the latest tag instead of what is here.
         for part in _TEMPLATE:
@@ -223,6 +229,8 @@ def _moved(finding: Finding, project: Path, request: Request) -> Finding:
         (Path(place.file).relative_to(name) for name in aside if Path(place.file).is_relative_to(name)), None
     )
     if relative is not None:
-        known = request.spec if request.spec and relative == Path(inputs.SPEC) else request.dest / relative
-        place = replace(place, file=str(known))
+        named = {Path(config.CONTRACT_FOLDER, path.name): path for path in request.service_configs}
+        if request.spec:
+            named[Path(inputs.SPEC)] = request.spec
+        place = replace(place, file=str(named.get(relative, request.dest / relative)))
     return replace(finding, place=place, hint=hint)

@@ -16,6 +16,13 @@ from generator.project.new import Request, new
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+JOBS = """\
+type: google.api.Service
+http:
+  rules:
+  - selector: google.longrunning.Operations.GetOperation
+    get: /v1/{name=jobs/*}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -238,9 +245,40 @@ def test_new_without_a_terminal_needs_defaults(
     assert "--defaults" in capsys.readouterr().err
 
 
-def test_a_service_configuration_is_not_supported_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "shop", "--service-config", "x.yaml", "--defaults"]) == 1
-    assert capsys.readouterr().err.startswith("x.yaml: not-supported-yet: ")
+def test_a_service_configuration_is_copied_and_its_rules_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("jobs.yaml").write_text(JOBS)
+    contract = "google/longrunning/operations.proto"
+
+    assert main(["new", "shop", "--contract", contract, "--service-config", "jobs.yaml", "--defaults"]) == 0
+    assert Path("shop/contract/jobs.yaml").read_text() == JOBS
+    assert main(["explain", "GetOperation", "--project", "shop"]) == 0
+    assert "route  GET /v1/{name=jobs/*}" in capsys.readouterr().out
+    Path("shop/contract/jobs.yaml").write_text(JOBS.replace("jobs", "tasks"))
+    assert main(["check", "--project", "shop"]) == 10
+    assert main(["generate", "--project", "shop"]) == 0
+    assert main(["check", "--project", "shop"]) == 0
+
+
+def test_wrong_service_configurations_are_told_at_the_files_that_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    for name in ("jobs.yaml", "sub/jobs.yaml", "jobs.txt"):
+        Path(name).write_text(JOBS.replace("GetOperation", "Got"))
+    given = [part for name in ("jobs.yaml", "sub/jobs.yaml", "jobs.txt") for part in ("--service-config", name)]
+
+    assert main(["new", "shop", "--contract", "google/longrunning/operations.proto", *given, "--defaults"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("sub/jobs.yaml: service-config-name: jobs.yaml has the same name")
+    assert told[1].startswith("jobs.txt: service-config-name: this is no name for a YAML file")
+    assert told[2].startswith("jobs.yaml:4:15: unknown-method: ")
+    assert main(["new", "shop", "--service-config", "sub/jobs.yaml", "--defaults"]) == 1
+    assert capsys.readouterr().err.startswith("sub/jobs.yaml:4:15: unknown-method: ")
+    assert not Path("shop").exists()
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import InputError
-from generator.project.config import contract_roots, read
+from generator.project.config import contract_roots, read, service_configs
 
 GOOD = """\
 [project]
@@ -57,7 +57,12 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
         ('"resilience.yaml"', '"/etc/passwd"', ':6:1: project-config: "/etc/passwd" is no path inside the project'),
         ("spec =", "  spek =", ":6:3: project-config: unknown key `spek` in [tool.holdfast]"),
         ("spec =", 'packs = ["x"]\nspec =', ":6:1: not-supported-yet: `packs` is not supported yet"),
-        ("spec =", 'service-config = ["x"]\nspec =', ":6:1: not-supported-yet: `service-config` is not supported yet"),
+        ("spec =", "service-config = 1\nspec =", ":6:1: project-config: `service-config` must be a list of strings"),
+        (
+            "spec =",
+            'service-config = ["/x.yaml"]\nspec =',
+            ':6:1: project-config: "/x.yaml" in `service-config` is no ',
+        ),
         ("[tool.holdfast]", "[tool.other]", ": no-project: it has no table [tool.holdfast]"),
         ('name = "shop"', "name = ", ":2:8: project-config: Invalid value"),
     ],
@@ -74,8 +79,14 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert len(findings(project(tmp_path, text))) == 5
 
 
-def test_empty_lists_of_what_comes_later_are_no_fault(tmp_path: Path) -> None:
-    read(project(tmp_path, GOOD + "packs = []\nservice-config = []\n"))
+def test_an_empty_list_of_what_comes_later_is_no_fault(tmp_path: Path) -> None:
+    read(project(tmp_path, GOOD + "packs = []\n"))
+
+
+def test_service_configurations_lie_below_contract(tmp_path: Path) -> None:
+    config = read(project(tmp_path, GOOD + 'service-config = ["a.yaml", "contract/b.yaml", "a.yaml"]\n'))
+
+    assert service_configs(config) == ("contract/a.yaml", "contract/b.yaml")
 
 
 def test_a_folder_without_a_project_is_told(tmp_path: Path) -> None:
