@@ -16,6 +16,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
+_IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+package = importlib.import_module(sys.argv[1])
+for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    if not module.name.endswith(".__main__"):
+        importlib.import_module(module.name)
+"""
+
 
 def holdfast(
     *arguments: str | Path, cwd: Path = ROOT, environment: Mapping[str, str] | None = None, **options: Any
@@ -51,6 +59,23 @@ def emit(
     return dest
 
 
+def in_project(project: Path, *arguments: str | Path) -> str:
+    """What `python` prints with these arguments in the project, warnings as errors; fails where that fails."""
+    variables = {**os.environ, "PYTHONPATH": str(project / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables.pop("PYTEST_ADDOPTS", None)
+    command = [sys.executable, "-W", "error", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=project, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
+    return done.stdout
+
+
+def import_everything(project: Path, package: str) -> None:
+    """Imports every module of the project's package, each once; fails where one cannot be."""
+    in_project(project, "-c", _IMPORT_EVERYTHING, package)
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A service that serves; its ports are on 127.0.0.1."""
@@ -74,13 +99,14 @@ class Process:
 
 
 @contextmanager
-def serving(project: Path, package: str) -> Iterator[Process]:
+def serving(project: Path, package: str, environment: Mapping[str, str] | None = None) -> Iterator[Process]:
     """The project's service as a process, with warnings as errors; told to stop at the end, which it must do well."""
     variables = {
         **os.environ,
         **dict.fromkeys(("GRPC_PORT", "REST_PORT", "ADMIN_PORT"), "0"),
         "HOST": "127.0.0.1",
         "PYTHONPATH": str(project / "src"),
+        **(environment or {}),
     }
     log = project / "service.log"
     with log.open("w") as stderr:

@@ -30,6 +30,13 @@ DEMANDING = DeadlinePolicy(default=60.0, max=60.0, min_remaining=30.0, reserve=0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def declared(scripted: Scripted) -> AsyncIterator[Client]:
+    """A client of a server whose deadlines are the declared ones."""
+    async with serving(under_test(DEFINITION, deadline=None), scripted.application) as served:
+        yield served.client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def brief(scripted: Scripted) -> AsyncIterator[Client]:
     """A client of a server whose deadlines are short."""
     async with serving(under_test(DEFINITION, deadline=BRIEF), scripted.application) as served:
@@ -44,14 +51,14 @@ async def demanding(scripted: Scripted) -> AsyncIterator[Client]:
 
 
 @pytest.mark.parametrize("entry", BOUNDED, ids=str)
-async def test_the_declared_deadline_holds(client: Client, scripted: Scripted, entry: Entry) -> None:
-    declared = DEFINITION.policies.methods[entry.method.path].deadline
-    assert declared is not None
+async def test_the_declared_deadline_holds(declared: Client, scripted: Scripted, entry: Entry) -> None:
+    policy = DEFINITION.policies.methods[entry.method.path].deadline
+    assert policy is not None
     scripted.plays(answering(*entry.responses()))
-    await client.call(entry)
-    assert scripted.last.timeout == pytest.approx(min(declared.default, declared.max))
-    await client.call(entry, deadline=declared.max + 3600)
-    assert scripted.last.timeout == pytest.approx(declared.max)
+    await declared.call(entry)
+    assert scripted.last.timeout == pytest.approx(min(policy.default, policy.max))
+    await declared.call(entry, deadline=policy.max + 3600)
+    assert scripted.last.timeout == pytest.approx(policy.max)
 
 
 @pytest.mark.parametrize("entry", one_of_each(ENTRIES), ids=str)

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENTRIES = one_of_each(entries(DEFINITION))
 LOAD = [entry for entry in ENTRIES for _ in range(20)]
-PATIENT = replace(DEFINITION.policies.lifecycle, propagation_delay=1.0, drain_timeout=PATIENCE, cleanup_timeout=1.0)
-HASTY = replace(DEFINITION.policies.lifecycle, propagation_delay=0.0, drain_timeout=0.1, cleanup_timeout=1.0)
+DECLARED = DEFINITION.policies.lifecycle
+PATIENT = replace(DECLARED, propagation_delay=1.0, drain_timeout=PATIENCE, cleanup_timeout=0.5)
+HASTY = replace(DECLARED, propagation_delay=0.0, drain_timeout=0.1, cleanup_timeout=1.0)
 
 
 async def test_a_shutdown_under_load_loses_no_call(scripted: Scripted) -> None:
@@ -36,19 +37,21 @@ async def test_a_shutdown_under_load_loses_no_call(scripted: Scripted) -> None:
         health = served.client.watch_health()
         assert await anext(health) == "SERVING"
         calls = [asyncio.create_task(served.client.call(entry)) for entry in LOAD]
-        await scripted.arrived(len(calls))
+        await scripted.have_arrived(len(calls))
         stopping = asyncio.create_task(served.stop())
 
         # Nobody who asks is told to come any more; who comes all the same is served.
         assert await anext(health) == "NOT_SERVING"
         calls += [asyncio.create_task(served.client.call(entry)) for entry in ENTRIES]
-        await scripted.arrived(len(calls))
+        await scripted.have_arrived(len(calls))
 
         # Then the doors close, and the calls inside go on.
         assert [status async for status in health] == []
         await served.client.until_sent_away()
         refused = [await served.client.call(entry) for entry in ENTRIES]
         assert {outcome.code for outcome in refused} <= {StatusCode.UNAVAILABLE}
+        stopped, _ = await asyncio.wait([stopping], timeout=0.7)
+        assert not (stopped and calls), "the shutdown did not wait for the calls in flight"
         finish.set()
         outcomes = await asyncio.gather(*calls)
         assert [outcome for outcome in outcomes if not outcome.succeeded] == []
@@ -83,7 +86,7 @@ async def test_what_does_not_end_in_time_is_ended_and_told_when_to_come_again(sc
     scripted.plays(waiting())
     async with nothing_left_running(), serving(definition, scripted.application) as served:
         calls = [asyncio.create_task(served.client.call(entry)) for entry in LOAD]
-        await scripted.arrived(len(calls))
+        await scripted.have_arrived(len(calls))
         shutdown = await served.stop()
         outcomes = await asyncio.gather(*calls)
     assert shutdown.ended == len(LOAD)

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from google.rpc.error_details_pb2 import LocalizedMessage
+from google.rpc.error_details_pb2 import BadRequest, LocalizedMessage
 from grpc import StatusCode, aio
 
 from orders.gen import errors
@@ -53,6 +53,8 @@ async def test_every_row_of_the_error_table_reaches_the_caller_whole(
     assert dict(outcome.info.metadata) == failure.metadata
     localized = outcome.detail(LocalizedMessage)
     assert (localized.locale, localized.message) == (failure.language, failure.text)
+    violations = outcome.detail(BadRequest).field_violations
+    assert [(violation.field, violation.description) for violation in violations] == failure.violations
     assert outcome.retry_after == failure.row.retry_after
     assert outcome.pushback == failure.pushback(entry.protocol)
 

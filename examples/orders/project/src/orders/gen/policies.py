@@ -82,5 +82,5 @@ POLICIES = Snapshot(
         propagate=("x-request-id", "x-tenant"),
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
-    hash="017ca3077557956a",
+    hash="e1c926c076ca1560",
 )
