@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generator.contract.model import Contract
+from generator.contract.model import Contract, Service
 from generator.errors import Finding, InputError
 from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
 from generator.plan.model import MethodPlan, Plan, ServicePlan
-from generator.plan.routes import resolve_routes
+from generator.plan.routes import expose, resolve_routes
 from generator.spec.layers import BUILT_IN, Layer, method_layers
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
@@ -30,7 +30,10 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
     policies = _Policies()
     services: list[ServicePlan] = []
-    for service in contract.services:
+    served: Sequence[Service] = contract.services
+    if body.server.rest.expose == "all":
+        served = expose(served, spec.value_place("spec", "server", "rest", "expose"))
+    for service in served:
         methods = []
         for rpc in service.rpcs:
             try:
@@ -40,7 +43,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
                 continue
             methods.append(MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, body)))
         services.append(ServicePlan(service, tuple(methods)))
-    routes, errors, warnings = resolve_routes(contract.services, body.server.rest.duplicate_routes)
+    routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)
     findings += errors
     dependencies, errors = resolve_dependencies(contract, spec)
     findings += errors

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from generator.contract.http_rule import collisions
-from generator.contract.model import Service
-from generator.errors import Finding
+from generator.contract.http_rule import collisions, parse_template
+from generator.contract.model import HttpRule, Rpc, Service
+from generator.errors import Finding, Place
 from generator.plan.model import RoutePlan
+
+
+def expose(services: Sequence[Service], place: Place) -> tuple[Service, ...]:
+    """The services, with a rule for each RPC that has none: `POST /pkg.Service/Method`, with the request as the body.
+
+    `place` is where the spec asks for it.
+    """
+    return tuple(replace(service, rpcs=tuple(_exposed(rpc, place) for rpc in service.rpcs)) for service in services)
+
+
+def _exposed(rpc: Rpc, place: Place) -> Rpc:
+    if rpc.rules:
+        return rpc
+    return replace(rpc, rules=(HttpRule("POST", parse_template(rpc.path), "*", "", False, place),))
 
 
 def resolve_routes(

@@ -25,6 +25,7 @@ service Stock {
 }
 message Empty {}
 """
+TWICE = 'rpc Again(Empty) returns (Empty) { option (google.api.http) = {get: "/v1/orders"}; }'
 HEAD = "apiVersion: resilience.sre.io/v1\nkind: ServiceResiliencePolicy\nmetadata: {name: shop}\n"
 
 
@@ -107,3 +108,34 @@ spec:
     assert (late.http, late.retryable, late.retry_after) == (400, True, 2.0)
     assert (missing.by_code, missing.code, missing.http, missing.business_code) == (True, "NOT_FOUND", 404, "E404")
     assert made.domain == "shop"
+
+
+def test_every_rpc_has_a_route_where_the_spec_says_so(tmp_path: Path) -> None:
+    made = plan(tmp_path, "spec: {server: {rest: {expose: all}}}\n")
+    routes = [(route.rule.verb, route.rule.template.text, route.rule.body) for route in made.routes]
+    assert routes == [
+        ("GET", "/v1/orders", ""),
+        ("POST", "/shop.v1.Orders/Watch", "*"),
+        ("GET", "/v1/stock", ""),
+    ]
+    assert str(made.routes[1].rule.place) == "resilience.yaml:4:32"
+    assert len(plan(tmp_path, "spec: {}\n").routes) == 2
+
+
+def test_two_routes_alike_are_allowed_inside_a_service_where_the_spec_says_so(tmp_path: Path) -> None:
+    text = (CONTRACT % "stock").replace("rpc Watch(Empty) returns (stream Empty);", TWICE)
+    (tmp_path / "shop.proto").write_text(text)
+    contract = load_contract(["shop.proto"], [tmp_path])
+
+    def build_with(mode: str) -> Plan:
+        spec = load_text(f"{HEAD}spec: {{server: {{rest: {{duplicateRoutes: {mode}}}}}}}\n", "resilience.yaml")
+        return build(contract, spec, name="shop", package="shop")
+
+    made = build_with("firstWins")
+    assert [route.rpc.full_name for route in made.routes] == ["shop.v1.Orders.Get", "shop.v1.Stock.Get"]
+    assert [finding.id for finding in made.warnings] == ["duplicate-route"]
+    for mode in ("warn", "error"):
+        with pytest.raises(
+            InputError, match=r"shop\.proto:6:\d+: duplicate-route: shop\.v1\.Orders\.Again: GET /v1/orders"
+        ):
+            build_with(mode)

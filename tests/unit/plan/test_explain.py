@@ -28,7 +28,7 @@ def plan() -> Plan:
 
 def test_a_method_shows_its_routes_its_chain_and_the_line_behind_each_value(plan: Plan) -> None:
     text = to_text(plan, "CreateOrder")
-    assert "route  POST /v1/{parent=customers/*}/orders  body: order" in text
+    assert re.search(r"route  POST /v1/{parent=customers/\*}/orders  body: order  \(.*orders.proto:\d+:\d+\)", text)
     assert tuple(re.findall(r"^ +\d+ (\w+)", text, re.MULTILINE)) == plan.methods[0].chain
     deadline = next(line for line in text.splitlines() if "deadline.default" in line)
     assert "5s" in deadline
