@@ -66,7 +66,7 @@ def _stages(null: int) -> list[NamedStage]:
         unmapped=policies.unmapped,
         measures=Measures(policies.observability.buckets),
         tracing=None,
-        write_line=LineWriter(null).write,
+        write_line=LineWriter(null).write_later,
         log_level=logging.INFO,
         redact=policies.observability.redact,
         clock=Clock(),

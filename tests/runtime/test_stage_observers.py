@@ -100,7 +100,7 @@ async def test_the_calls_in_flight_are_gauged() -> None:
 
 
 def access_log(lines: list[bytes], level: int = logging.INFO, redact: Sequence[str] = ()) -> AccessLog:
-    return AccessLog(lines.append, level, redact, Clock(), json_line)
+    return AccessLog(lambda line: lines.append(line()), level, redact, Clock(), json_line)
 
 
 def only(lines: list[bytes]) -> dict[str, Any]:

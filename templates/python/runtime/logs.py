@@ -25,6 +25,7 @@ _PIPE_BUF: Final = select.PIPE_BUF if hasattr(select, "PIPE_BUF") else 512
 _MAX_BACKLOG: Final = 1 << 20  # bytes kept while nobody reads stderr; what comes after is dropped and counted
 _GATHER: Final = 0.01  # seconds that a line waits for others: three system calls a call cost a fifth of its time
 _ENOUGH: Final = 16 << 10  # bytes that wait no longer: more of them would not stay in the processor's cache
+_LINE: Final = 320  # bytes that a line is taken to have before it is made
 _RETRY: Final = 0.05  # seconds until stderr is looked at again
 _MAX_DEPTH: Final = 8
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
@@ -32,6 +33,10 @@ _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND
 
 Render = Callable[[Mapping[str, Any]], bytes]
 """Makes the fields of a log line its bytes, newline included: `json_line` or `text_line`."""
+
+
+Deferred = Callable[[], bytes]
+"""A line still to be made. It holds no message and no call: those must be free to go."""
 
 
 def renderer(log_format: str) -> Render:
@@ -51,7 +56,7 @@ class LineWriter:
         self._fd = fd
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[bytes | Deferred] = deque()
         self._size = 0
         self._enough = _ENOUGH  # bytes to be written at once; none while the reader is slow
         self._dropped = 0
@@ -60,12 +65,19 @@ class LineWriter:
 
     def write(self, line: bytes) -> None:
         """Take one line, its newline included."""
+        self._take(line, len(line))
+
+    def write_later(self, line: Deferred) -> None:
+        """Take one line that is made when it is written: making many one after the other costs half as much."""
+        self._take(line, _LINE)
+
+    def _take(self, line: bytes | Deferred, size: int) -> None:
         with self._lock:
-            if self._size + len(line) > _MAX_BACKLOG:
+            if self._size + size > _MAX_BACKLOG:
                 self._dropped += 1
             else:
                 self._lines.append(line)
-                self._size += len(line)
+                self._size += size
         if self._size >= self._enough:
             self.flush()
         elif self._loop is None or not self._loop.is_running():
@@ -74,7 +86,7 @@ class LineWriter:
     def flush(self, wait: float = 0.0) -> bool:
         """Write what waits, giving a slow reader up to `wait` seconds for each piece; whether all of it went out."""
         with self._lock:
-            pending = b"".join(self._lines)
+            pending = b"".join([line if isinstance(line, bytes) else line() for line in self._lines])
             self._lines.clear()
             if self._dropped and len(pending) < _MAX_BACKLOG // 2:
                 pending += json_line({"level": "WARNING", "event": "log_lines_dropped", "count": self._dropped})
@@ -294,14 +306,13 @@ class Clock:
         self._second = -1
         self._text = ""
 
-    def now(self) -> str:
-        """The time as RFC 3339 with milliseconds."""
-        now = time.time()
-        second = int(now)
+    def shown(self, at: float) -> str:
+        """A time, in seconds since the epoch, as RFC 3339 with milliseconds."""
+        second = int(at)
         if second != self._second:
             self._second = second
             self._text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._text}.{int((now - second) * 1000):03d}Z"
+        return f"{self._text}.{int((at - second) * 1000):03d}Z"
 
 
 _STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}

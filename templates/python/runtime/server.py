@@ -122,7 +122,7 @@ class Server:
             unmapped=policies.unmapped,
             measures=self.measures,
             tracing=self.tracing,
-            write_line=None if self._writer is None else self._writer.write,
+            write_line=None if self._writer is None else self._writer.write_later,
             log_level=logging.getLevelNamesMapping()[self.settings.log_level],
             redact=policies.observability.redact,
             clock=Clock(),

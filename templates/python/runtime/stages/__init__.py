@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..definition import Method, Route
-from ..logs import Clock, Render
+from ..logs import Clock, Deferred, Render
 from ..measures import DEADLINE_EXPIRED, DEADLINE_SPENT, DRAINING, Measures, uncounted
 from ..pipeline import NamedStage
 from ..snapshot import MethodPolicy, UnmappedPolicy
@@ -35,7 +35,7 @@ class Environment:
     unmapped: UnmappedPolicy
     measures: Measures | None
     tracing: Tracing | None
-    write_line: Callable[[bytes], None] | None  # of the access log
+    write_line: Callable[[Deferred], None] | None  # of the access log
     log_level: int
     redact: Collection[str]
     clock: Clock

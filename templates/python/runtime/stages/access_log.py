@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from grpc import StatusCode
 
 from ..call import Call
 from ..errors import ServiceError
-from ..logs import REDACTED, Clock, Render
+from ..logs import REDACTED, Clock, Deferred, Render
 from ..measures import EVENT_CALL
 from ..pipeline import Endpoint
 
@@ -30,7 +31,7 @@ class AccessLog:
     __slots__ = ("_clock", "_level", "_redact", "_render", "_write")
 
     def __init__(
-        self, write: Callable[[bytes], None], level: int, redact: Collection[str], clock: Clock, render: Render
+        self, write: Callable[[Deferred], None], level: int, redact: Collection[str], clock: Clock, render: Render
     ) -> None:
         self._write = write
         self._level = level
@@ -56,31 +57,39 @@ class AccessLog:
         finally:
             level = logging.INFO if code is None else _level(code)
             if level >= self._level:
-                self._write(self._line(call, level, code, reason, time.perf_counter() - started))
+                took = time.perf_counter() - started
+                self._write(partial(self._line, _fields(call, level, code, reason, took)))
 
-    def _line(self, call: Call, level: int, code: StatusCode | None, reason: str, took: float) -> bytes:
-        deadline = call.deadline
-        left = None if deadline is None else deadline - call.loop.time()
-        fields = {
-            "ts": self._clock.now(),
-            "level": _NAMES[level],
-            "event": EVENT_CALL,
-            "trace_id": call.trace_id,
-            "span_id": call.span_id,
-            "request_id": call.request_id,
-            "method": call.method.path,
-            "route": call.route,
-            "protocol": call.protocol,
-            "peer": call.peer,
-            "code": "OK" if code is None else code.name,
-            "reason": reason,
-            "duration": int(took * 1e6) / 1e6,
-            "deadline_left": None if left is None else int(left * 1000) / 1000,
-        }
+    def _line(self, fields: dict[str, Any]) -> bytes:
+        """The line of `_fields`: made when it is written, as far as that can wait."""
+        fields["ts"] = self._clock.shown(fields["ts"])
+        fields["duration"] = int(fields["duration"] * 1e6) / 1e6
+        if (left := fields["deadline_left"]) is not None:
+            fields["deadline_left"] = int(left * 1000) / 1000
         for name in self._redact:
             if name in fields:
                 fields[name] = REDACTED
         return self._render(fields)
+
+
+def _fields(call: Call, level: int, code: StatusCode | None, reason: str, took: float) -> dict[str, Any]:
+    deadline = call.deadline
+    return {
+        "ts": time.time(),
+        "level": _NAMES[level],
+        "event": EVENT_CALL,
+        "trace_id": call.trace_id,
+        "span_id": call.span_id,
+        "request_id": call.request_id,
+        "method": call.method.path,
+        "route": call.route,
+        "protocol": call.protocol,
+        "peer": call.peer,
+        "code": "OK" if code is None else code.name,
+        "reason": reason,
+        "duration": took,
+        "deadline_left": None if deadline is None else deadline - call.loop.time(),
+    }
 
 
 def _level(code: StatusCode) -> int:
