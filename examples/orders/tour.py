@@ -1,4 +1,4 @@
-"""Calls a running `orders` over REST and gRPC: an order, an error both ways, a deadline, and a stop under load."""
+"""Calls a running `orders` over both protocols: an order, errors, a deadline, a dependency that is down, a stop."""
 
 from __future__ import annotations
 
@@ -22,16 +22,35 @@ PATIENCE = 30  # seconds
 IN_FLIGHT = "holdfast_server_calls_in_flight"
 
 
+class Dependencies:
+    """The inventory and the payments as a process; `targets` is the environment by which they are found."""
+
+    def __init__(self) -> None:
+        script = Path(__file__).with_name("dependencies.py")
+        self.process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        if not line:
+            raise SystemExit("the dependencies did not start")
+        print(f"  {line}")
+        self.targets: Mapping[str, str] = json.loads(line)
+
+    def stop(self) -> None:
+        """Take both down at once."""
+        self.process.kill()
+        self.process.wait()
+
+
 class Service:
     """The emitted service as a process, on ports that are free."""
 
-    def __init__(self, project: Path) -> None:
+    def __init__(self, project: Path, targets: Mapping[str, str]) -> None:
         self.log = project / "service.log"
         ports = dict.fromkeys(("GRPC_PORT", "REST_PORT", "ADMIN_PORT"), "0")
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "orders"],
-                env={**os.environ, **ports, "HOST": "127.0.0.1"},
+                env={**os.environ, **ports, **targets, "HOST": "127.0.0.1"},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -139,6 +158,17 @@ def a_deadline(service: Service, stub: Any, pb: Any) -> None:
     show("gRPC  timeout of 0.1 s", f"{error.partition(' ')[0]} after {time.monotonic() - started:.2f} s")
 
 
+def a_dependency_that_is_down(service: Service, stub: Any, pb: Any) -> None:
+    """An order that finds no inventory: the caller reads the code, the log which dependency it was, and why."""
+    heading("A dependency that is down")
+    status, body = rest(service, "/v1/customers/ada/orders", basket(1, "pen"))
+    error = body["error"]
+    show("REST  an order without an inventory", f"{status} {error['status']} {error['message']}")
+    order = pb.Order(lines=[pb.Line(sku="pen", quantity=1)])
+    request = pb.CreateOrderRequest(parent="customers/ada", order=order)
+    show("gRPC  an order without an inventory", grpc_error(stub.CreateOrder, request, PATIENCE))
+
+
 def a_stop_under_load(service: Service, stub: Any, pb: Any) -> bool:
     """SIGTERM with calls in flight on both protocols; whether none of them was lost."""
     heading(f"SIGTERM with {PENDING} calls in flight")
@@ -163,8 +193,9 @@ def a_stop_under_load(service: Service, stub: Any, pb: Any) -> bool:
 def main() -> int:
     """Run the tour through the project whose folder is given; 0 when no call was lost."""
     project = Path(sys.argv[1])
-    heading("Start it")
-    service = Service(project)
+    heading("Start the two services that it calls, and it")
+    dependencies = Dependencies()
+    service = Service(project, dependencies.targets)
     try:
         from orders.gen.pb.orders.v1 import orders_pb2 as pb
         from orders.gen.pb.orders.v1 import orders_pb2_grpc as pb_grpc
@@ -173,9 +204,12 @@ def main() -> int:
             stub = pb_grpc.OrderServiceStub(channel)
             for sight in (both_protocols, one_error, a_deadline):
                 sight(service, stub, pb)
+            dependencies.stop()
+            a_dependency_that_is_down(service, stub, pb)
             whole = a_stop_under_load(service, stub, pb)
     finally:
         service.process.kill()
+        dependencies.stop()
     print(f"\nThe project is in {project}: read its README.md next. Its log is service.log.")
     return 0 if whole else 1
 

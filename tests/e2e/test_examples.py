@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,46 +14,12 @@ import httpx
 import pytest
 from grpc import StatusCode, aio
 
-from tests.e2e.projects import EXAMPLES, Process, emit, holdfast, serving
+from tests.e2e.projects import EXAMPLES, Process, holdfast, serving
 from tests.e2e.wire import PATIENCE, Stub
 
 CHAT = "/chat.v1.ChatService"
 OPERATIONS = "/google.longrunning.Operations"
 ORDERS = "/orders.v1.OrderService"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("examples")
-
-
-@pytest.fixture(scope="module")
-def chat_project(folder: Path) -> Path:
-    example = EXAMPLES / "chat"
-    return _filled(emit(folder / "chat", [example / "chat.proto"], spec=example / "resilience.yaml"), example)
-
-
-@pytest.fixture(scope="module")
-def operations_project(folder: Path) -> Path:
-    example, contract = EXAMPLES / "operations", "google/longrunning/operations.proto"
-    return _filled(emit(folder / "operations", [contract], spec=example / "resilience.yaml"), example)
-
-
-@pytest.fixture(scope="module")
-def orders_project(folder: Path) -> Path:
-    """The committed project, completed with the runtime that it lacks."""
-    project = folder / "orders"
-    shutil.copytree(EXAMPLES / "orders" / "project", project)
-    done = holdfast("generate", "--project", project)
-    assert done.returncode == 0, done.stderr
-    return project
-
-
-def _filled(project: Path, example: Path) -> Path:
-    """The project with the example's own files in the place of the emitted ones."""
-    for own in ("src", "tests"):
-        shutil.copytree(example / own, project / own, dirs_exist_ok=True)
-    return project
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +36,16 @@ def operations(operations_project: Path) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def orders(orders_project: Path) -> Iterator[Process]:
-    with serving(orders_project, "orders") as process:
-        yield process
+    command = [sys.executable, EXAMPLES / "orders" / "dependencies.py"]
+    environment = {**os.environ, "PYTHONPATH": str(orders_project / "src")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as dependencies:
+        assert dependencies.stdout is not None
+        targets = json.loads(dependencies.stdout.readline())
+        try:
+            with serving(orders_project, "orders", targets) as process:
+                yield process
+        finally:
+            dependencies.kill()
 
 
 @pytest.fixture
@@ -130,6 +103,7 @@ def test_the_tour_of_make_demo_loses_no_call(orders_project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "409 FAILED_PRECONDITION Only 3 of ink left" in done.stdout
     assert done.stdout.count("DEADLINE_EXCEEDED") == 2
+    assert done.stdout.count("UNAVAILABLE a dependency is unavailable") == 2
 
 
 # -- chat: the four kinds ------------------------------------------------------------------------------------------

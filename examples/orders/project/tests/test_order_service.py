@@ -1,8 +1,16 @@
 """Tests of OrderService: what it takes, refuses, remembers and gives back."""
 
+from collections.abc import Mapping
+
 import pytest
+from google.protobuf.empty_pb2 import Empty
+from grpc import StatusCode
 
 from orders.gen import errors
+from orders.gen.clients import Clients
+from orders.gen.clients.inventory import InventoryClient
+from orders.gen.clients.payments import PaymentsClient
+from orders.gen.pb.inventory.v1.inventory_pb2 import ReleaseRequest, Reservation, ReserveRequest
 from orders.gen.pb.orders.v1.orders_pb2 import (
     CancelOrderRequest,
     CreateOrderRequest,
@@ -15,6 +23,7 @@ from orders.gen.pb.orders.v1.orders_pb2 import (
     QuoteOrderRequest,
     UpdateOrderRequest,
 )
+from orders.gen.pb.payments.v1.payments_pb2 import ChargeRequest, Receipt
 from orders.gen.services.order_service import (
     CANCEL_ORDER,
     CREATE_ORDER,
@@ -25,14 +34,62 @@ from orders.gen.services.order_service import (
     UPDATE_ORDER,
 )
 from orders.handlers.order_service import OrderService
+from orders.runtime.errors import DependencyError
 from orders.runtime.testing import direct_call
 
 ADA = "customers/ada"
 
 
+class Inventory(InventoryClient):
+    """An inventory without a network: three inks, and what is held of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, Mapping[str, int]] = {}
+
+    async def reserve(self, request: ReserveRequest, **_: object) -> Reservation:
+        others = [quantities for order, quantities in self.held.items() if order != request.order]
+        free = 3 - sum(quantities.get("ink", 0) for quantities in others)
+        if request.quantities.get("ink", 0) > free:
+            found = {"sku": "ink", "available": str(free)}
+            code, domain = StatusCode.FAILED_PRECONDITION, "inventory.example.com"
+            raise DependencyError("inventory", code, reason="OUT_OF_STOCK", domain=domain, metadata=found)
+        self.held[request.order] = dict(request.quantities)
+        return Reservation(id=request.order)
+
+    async def release(self, request: ReleaseRequest, **_: object) -> Empty:
+        self.held.pop(request.order)
+        return Empty()
+
+
+class Payments(PaymentsClient):
+    """Payments without a network: what was charged, or a refusal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.charged: list[tuple[str, int]] = []
+        self.refuses: StatusCode | None = None
+
+    async def charge(self, request: ChargeRequest, **_: object) -> Receipt:
+        if self.refuses is not None:
+            raise DependencyError("payments", self.refuses)
+        self.charged.append((request.order, request.amount.units))
+        return Receipt(id=request.order)
+
+
 @pytest.fixture
-def shop() -> OrderService:
-    return OrderService(clients=None)
+def inventory() -> Inventory:
+    return Inventory()
+
+
+@pytest.fixture
+def payments() -> Payments:
+    return Payments()
+
+
+@pytest.fixture
+def shop(inventory: Inventory, payments: Payments) -> OrderService:
+    return OrderService(Clients(inventory=inventory, payments=payments))
 
 
 async def place(shop: OrderService, quantity: int, sku: str = "pen", request_id: str = "") -> Order:
@@ -59,12 +116,36 @@ async def test_what_is_not_in_stock_is_refused_and_nothing_is_reserved(shop: Ord
     assert await place(shop, 3, sku="ink")
 
 
-async def test_a_cancelled_order_gives_its_stock_back_once(shop: OrderService) -> None:
+async def test_an_order_is_reserved_and_charged_once(
+    shop: OrderService, inventory: Inventory, payments: Payments
+) -> None:
+    names = {(await place(shop, 2, sku="ink", request_id="a")).name for _ in range(2)}
+    assert inventory.held == {name: {"ink": 2} for name in names}
+    assert payments.charged == [(name, 10) for name in names]
+
+
+async def test_payments_that_are_down_are_worth_another_try_of_the_same_order(
+    shop: OrderService, inventory: Inventory, payments: Payments
+) -> None:
+    payments.refuses = StatusCode.UNAVAILABLE
+    with pytest.raises(errors.LedgerDown):
+        await place(shop, 3, sku="ink", request_id="a")
+    payments.refuses = None
+    placed = await place(shop, 3, sku="ink", request_id="a")
+    assert list(inventory.held) == [placed.name]
+
+
+async def test_any_other_failure_of_payments_is_left_to_the_service(shop: OrderService, payments: Payments) -> None:
+    payments.refuses = StatusCode.INTERNAL
+    with pytest.raises(DependencyError):
+        await place(shop, 1)
+
+
+async def test_a_cancelled_order_gives_its_stock_back_once(shop: OrderService, inventory: Inventory) -> None:
     placed = await place(shop, 3, sku="ink")
     for _ in range(2):
         await shop.cancel_order(CancelOrderRequest(name=placed.name), direct_call(CANCEL_ORDER))
-    with pytest.raises(errors.OutOfStock):
-        await place(shop, 4, sku="ink")
+    assert inventory.held == {}
 
 
 async def test_an_update_changes_what_its_mask_names_and_nothing_else(shop: OrderService) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..runtime.snapshot import (
     AdminPolicy,
     DeadlinePolicy,
+    DependencyPolicy,
     GrpcPolicy,
     Keepalive,
     LifecyclePolicy,
@@ -82,5 +83,9 @@ POLICIES = Snapshot(
         propagate=("x-request-id", "x-tenant"),
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
-    hash="e1c926c076ca1560",
+    dependencies={
+        "inventory": DependencyPolicy(target="dns:///inventory:50051", attempt_timeout=None, total_timeout=0.9),
+        "payments": DependencyPolicy(target="dns:///payments:50051", attempt_timeout=None, total_timeout=2.0),
+    },
+    hash="fc750e0026149a08",
 )

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Iterable
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
+from grpc import StatusCode
 
 from ..gen import errors
 from ..gen.clients import Clients
+from ..gen.pb.inventory.v1.inventory_pb2 import ReleaseRequest, ReserveRequest
 from ..gen.pb.orders.v1.orders_pb2 import (
     CancelOrderRequest,
     CreateOrderRequest,
@@ -27,13 +29,16 @@ from ..gen.pb.orders.v1.orders_pb2 import (
     SetNoteRequest,
     UpdateOrderRequest,
 )
+from ..gen.pb.payments.v1.payments_pb2 import ChargeRequest
 from ..gen.services.order_service import OrderServiceBase
 from ..runtime.call import Call
+from ..runtime.errors import DependencyError, has_reason
 
 PRICE = 5  # of any article, in whole euros
 COUNTING = 0.001  # seconds the warehouse takes to count one piece
 HOLDS = 600  # seconds that a quote holds
 PAGE = 100  # orders
+INVENTORY = "inventory.example.com"  # the domain of the inventory's errors
 CHANGEABLE = frozenset({"note", "labels", "card", "invoice"})  # once an order is placed
 
 
@@ -43,8 +48,7 @@ class OrderService(OrderServiceBase):
     def __init__(self, clients: Clients) -> None:
         super().__init__(clients)
         self._orders: dict[str, Order] = {}  # by name, oldest first
-        self._placed: dict[tuple[str, str], Order] = {}  # by customer and request id
-        self._stock = Counter({"pen": 100, "ink": 3})
+        self._names: dict[tuple[str, str], str] = {}  # of orders, by customer and request id
         self._taken = 0
 
     async def get_order(self, request: GetOrderRequest, call: Call) -> Order:
@@ -65,20 +69,18 @@ class OrderService(OrderServiceBase):
 
     async def create_order(self, request: CreateOrderRequest, call: Call) -> Order:
         """Places an order: reserves the stock, then charges the customer."""
-        attempt = (request.parent, request.request_id)
-        if attempt in self._placed:
-            return self._placed[attempt]
-        self._reserve(request.order.lines)
-        self._taken += 1
+        name = self._name(request)
+        if name in self._orders:
+            return self._orders[name]
         order = Order()
         order.CopyFrom(request.order)
-        order.name = f"{request.parent}/orders/{self._taken}"
+        order.name = name
         order.state = Order.PLACED
         order.total.CopyFrom(_price(order.lines))
         order.create_time.GetCurrentTime()
-        self._orders[order.name] = order
-        if request.request_id:
-            self._placed[attempt] = order
+        await self._reserve(order)
+        await self._charge(order)
+        self._orders[name] = order
         call.set_header("location", f"/v1/{order.name}")
         return order
 
@@ -105,7 +107,7 @@ class OrderService(OrderServiceBase):
         if order.state == Order.SHIPPED:
             raise errors.AlreadyShipped(order=order.name)
         if order.state != Order.CANCELLED:
-            self._stock += _pieces(order.lines)
+            await self.clients.inventory.release(ReleaseRequest(order=order.name))
             order.state = Order.CANCELLED
         return order
 
@@ -143,12 +145,31 @@ class OrderService(OrderServiceBase):
     def _of(self, customer: str) -> list[Order]:
         return [order for name, order in self._orders.items() if name.startswith(f"{customer}/orders/")]
 
-    def _reserve(self, lines: Iterable[Line]) -> None:
-        wanted = _pieces(lines)
-        for sku, quantity in wanted.items():
-            if quantity > self._stock[sku]:
-                raise errors.OutOfStock(sku=sku, available=self._stock[sku])
-        self._stock.subtract(wanted)
+    def _name(self, request: CreateOrderRequest) -> str:
+        """The order's name: the same for the same request id, so that nothing is reserved or charged twice."""
+        attempt = (request.parent, request.request_id)
+        if attempt not in self._names or not request.request_id:
+            self._taken += 1
+            self._names[attempt] = f"{request.parent}/orders/{self._taken}"
+        return self._names[attempt]
+
+    async def _reserve(self, order: Order) -> None:
+        try:
+            await self.clients.inventory.reserve(ReserveRequest(order=order.name, quantities=_pieces(order.lines)))
+        except DependencyError as error:
+            if not has_reason(error, "OUT_OF_STOCK", INVENTORY):
+                raise  # the caller reads that a dependency is unavailable, the log which and why
+            found = error.metadata_received
+            raise errors.OutOfStock(sku=found["sku"], available=found["available"]) from error
+
+    async def _charge(self, order: Order) -> None:
+        try:
+            charge = ChargeRequest(order=order.name, amount=order.total, card_number=order.card.number)
+            await self.clients.payments.charge(charge)
+        except DependencyError as error:
+            if error.code_received is StatusCode.UNAVAILABLE:
+                raise errors.LedgerDown from error
+            raise
 
 
 def _asked_for(order: Order, request: ListOrdersRequest) -> bool:
