@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from google.api import annotations_pb2
@@ -24,6 +27,18 @@ def declared_routes(descriptor_set: bytes, methods: Sequence[Method]) -> tuple[R
             route = route_of(rule, method)
             found.setdefault((route.verb, route.segments, route.suffix), route)
     return tuple(found.values())
+
+
+def exposed_route(method: Method) -> Route:
+    """The route of an RPC without an annotation, where the spec exposes all RPCs over REST."""
+    segments = (method.service, method.name)
+    return Route("POST", method.path, segments, suffix="", captures=(), body="*", response_body="", method=method)
+
+
+def has_service_config(project: Path) -> bool:
+    """Whether the project's routes come from service configurations too, which override annotations."""
+    table: dict[str, Any] = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    return bool(table.get("tool", {}).get("holdfast", {}).get("service-config"))
 
 
 def _rules(services: Mapping[str, ServiceDescriptorProto], method: Method) -> Iterator[HttpRule]:
