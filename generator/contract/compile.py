@@ -51,7 +51,7 @@ def compile_protos(roots: Sequence[str], sources: Sources) -> FileDescriptorSet:
     findings = _findings(complaints, sources)
     if not findings:
         place = Place(shown(sources.find(roots[0]) or Path(roots[0])))
-        findings = [_crash(place, status, complaints)]
+        findings = [_unwritten(output, complaints) or _crash(place, status, complaints)]
     raise InputError(findings)
 
 
@@ -131,6 +131,12 @@ def _depth(text: str) -> int:
         depth += 1 if bracket in "{[<(" else -1
         deepest = max(deepest, depth)
     return deepest
+
+
+def _unwritten(output: Path, complaints: str) -> Finding | None:
+    """What the file system has against the descriptors, if that is what went wrong."""
+    _, found, reason = complaints.strip().partition(f"{output}: ")
+    return Finding(Place(str(output)), "cannot-write", reason[:1].lower() + reason[1:]) if found else None
 
 
 def _crash(place: Place, status: int, complaints: str) -> Finding:

@@ -19,6 +19,7 @@ from generator.plan.dependencies import dependency_contracts
 from generator.project import config as configuration
 from generator.project.config import CONTRACT_FOLDER
 from generator.project.paths import cannot
+from generator.render import keywords
 from generator.spec.load import load as load_spec
 from generator.spec.load import load_text
 
@@ -78,6 +79,7 @@ def read(
     if resolved is None or contract is None or loaded is None or findings:
         raise InputError(findings)
     build(contract, loaded, name=name, package=package)
+    keywords.check(contract)
     copies = {f"{CONTRACT_FOLDER}/{path}": _read(source) for path, source in resolved.copies(contract)}
     return Inputs(resolved.roots, names, copies | _others(spec, configs))
 

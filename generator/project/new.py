@@ -120,16 +120,9 @@ def _copy(project: Path, answers: Mapping[str, str], proposed: Mapping[str, str]
     from copier.errors import CopierError
 
     data = {**answers, **_origin(), "contract": "", "include": "", "spec": "", "service_config": "", "invoked_from": ""}
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as template:
-        # A copy that is no repository: copier would clone one, and take the latest tag instead of what is here.
-        for part in _TEMPLATE:
-            source, target = resources.root() / part, Path(template, part)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copyfile(source, target)
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="holdfast-") as template:
+            _copy_template(Path(template))
             copier.run_copy(
                 template,
                 project,
@@ -141,12 +134,23 @@ def _copy(project: Path, answers: Mapping[str, str], proposed: Mapping[str, str]
                 skip_tasks=True,
                 overwrite=True,
             )
-        except KeyboardInterrupt:
-            raise
-        except (CopierError, ValueError) as error:
-            raise InputError.one(_COMMAND_LINE, "answer", " ".join(str(error).split())) from None
-        except OSError as error:
-            raise InputError([cannot(error.filename or project, "write", error)]) from None
+    except KeyboardInterrupt:
+        raise
+    except (CopierError, ValueError) as error:
+        raise InputError.one(_COMMAND_LINE, "answer", " ".join(str(error).split())) from None
+    except OSError as error:
+        raise InputError([cannot(error.filename2 or error.filename or project, "write", error)]) from None
+
+
+def _copy_template(folder: Path) -> None:
+    """A copy that is no repository: copier would clone one, and take the latest tag instead of what is here."""
+    for part in _TEMPLATE:
+        source, target = resources.root() / part, folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, target)
 
 
 def _origin() -> Mapping[str, str]:
