@@ -10,6 +10,9 @@ from generator.render.layout import LINE_LENGTH, overlong
 LAID_OUT = frozenset(
     {
         "appended/src/{package}/handlers/{service}.py.j2",
+        "managed/src/{package}/gen/codecs/__init__.py.j2",
+        "managed/src/{package}/gen/codecs/{folder}/__init__.py.j2",
+        "managed/src/{package}/gen/codecs/{module}.py.j2",
         "managed/src/{package}/gen/policies.py.j2",
         "managed/src/{package}/gen/routes.py.j2",
         "managed/src/{package}/gen/services/__init__.py.j2",

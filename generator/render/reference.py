@@ -15,6 +15,7 @@ from jinja2 import Environment, meta
 
 from generator import resources
 from generator.render.clients import ClientView
+from generator.render.codecs import ModuleView
 from generator.render.emit import Import, Stub
 from generator.render.environment import environment
 from generator.render.errors import ErrorView
@@ -38,7 +39,9 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "handlers": (Sequence[Expression], "how each handler is made"),
         "hash": (str, "of all that the policies say"),
         "header": (str, "the comment that says what the file was generated from"),
+        "index": (Mapping[str, str], "the module of each message's JSON codec, relative to `gen/codecs`"),
         "methods": (Mapping[str, Construct], "each method's policy, by its gRPC path"),
+        "module": (ModuleView, "the .proto file whose messages' codecs the file has"),
         "module_imports": (str, "the import line of the service modules that the file names"),
         "name": (str, "the project's name"),
         "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
@@ -50,6 +53,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "service": (ServiceView, "the service that the file is about"),
         "services": (tuple[ServiceView, ...], "every service, in contract order"),
         "shape": (str, "the REST error body, in words"),
+        "unnamed": (tuple[str, ...], "the modules of messages that no RPC leads to, relative to `gen/codecs`"),
         "unmapped": (str, "the gRPC code of what no row maps"),
     }
 )

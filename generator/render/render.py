@@ -11,6 +11,7 @@ from generator import resources
 from generator.plan.model import Plan
 from generator.render import (
     clients,
+    codecs,
     contract_tests,
     errors,
     formatting,
@@ -80,6 +81,7 @@ def _templates(plan: Plan) -> Iterator[Emit]:
         hash=policy.hash,
     )
     yield _file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header, **project)
+    yield from _codecs(codecs.views(plan), gen, proto_header)
     client_views = clients.views(plan)
     yield from _clients(client_views, gen, spec_header)
     yield _error_page(plan, rows)
@@ -90,6 +92,17 @@ def _templates(plan: Plan) -> Iterator[Emit]:
         yield replace(handler, stubs=service.stubs)
     for template, path, owner, context in contract_tests.files(plan, views, rows, client_views):
         yield _file(path, owner, template=template, **context)
+
+
+def _codecs(view: codecs.CodecsView, gen: str, header: str) -> Iterator[Emit]:
+    yield _file(f"{gen}/codecs/__init__.py", Owner.MANAGED, header=header, index=view.index, unnamed=view.unnamed)
+    package = "src/{package}/gen/codecs/{folder}/__init__.py"
+    for folder in view.packages:
+        yield _file(f"{gen}/codecs/{folder}/__init__.py", Owner.MANAGED, template=package)
+    template = "src/{package}/gen/codecs/{module}.py"
+    for module in view.modules:
+        own = _header(comment(module.proto))
+        yield _file(f"{gen}/codecs/{module.path}", Owner.MANAGED, template=template, header=own, module=module)
 
 
 def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str) -> Iterator[Emit]:

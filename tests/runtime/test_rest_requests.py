@@ -271,28 +271,28 @@ async def test_a_path_variable_that_is_no_value_is_refused_by_its_name(shop: Sho
         (b"\xff", "body"),
         (b'{"name":"\xff"}', "body"),
         (b"\xef\xbb\xbf{}", "body"),
-        (b'{"name":"a","name":"b"}', "body"),
+        (b'{"name":"a","name":"b"}', "name"),
         (b'{"f64":NaN}', "body"),
         (b"[" * 100_000, "body"),
         (b'{"i32":' + b"9" * 10_000 + b"}", "body"),
         (b'{"nope":1}', "nope"),
         (b'{"inner":{"nope":1}}', "inner.nope"),
-        (b'{"inner":{"children":[{"size":"x"}]}}', "inner.children.size"),
+        (b'{"inner":{"children":[{"size":"x"}]}}', "inner.children[0].size"),
         (b'{"i32":"secret"}', "i32"),
         (b'{"i32":1.5}', "i32"),
         (b'{"i32":2147483648}', "i32"),
         (b'{"name":5}', "name"),
         (b'{"tags":"a"}', "tags"),
-        (b'{"tags":[null]}', "tags"),
-        (b'{"counts":{"a":"secret"}}', "counts"),
+        (b'{"tags":[null]}', "tags[0]"),
+        (b'{"counts":{"a":"secret"}}', "counts[a]"),
         (b'{"color":"PURPLE"}', "color"),
         (b'{"at":"secret"}', "at"),
-        (b'{"any":{"@type":"secret"}}', "any"),
-        (b'{"any":{"name":1}}', "any"),
-        (b'{"left":"a","right":1}', "body"),
-        (b'{"name":"\\ud800"}', "name"),
-        (b'{"extra":' + b'{"a":' * 150 + b"1" + b"}" * 151, "extra"),
-        (b'{"inner":' + b'{"child":' * 150 + b"{}" + b"}" * 151, "inner"),
+        (b'{"any":{"@type":"secret"}}', "any.@type"),
+        (b'{"any":{"name":1}}', "any.@type"),
+        (b'{"left":"a","right":1}', "right"),
+        (b'{"name":"\\ud800"}', "body"),
+        (b'{"extra":' + b'{"a":' * 150 + b"1" + b"}" * 151, "body"),
+        (b'{"inner":' + b'{"child":' * 150 + b"{}" + b"}" * 151, "body"),
         (b'{"<script>":1}', "<script>"),
     ],
 )
@@ -303,7 +303,7 @@ async def test_a_body_that_is_no_such_message_is_refused_without_any_exceptions_
         "POST", "/v1/items", content=body, headers={"content-type": "application/json"}
     )
     assert (response.status_code, error["status"]) == (400, "INVALID_ARGUMENT")
-    assert violation(error).startswith(field)
+    assert violation(error) == field
     for leak in ("secret", "Traceback", "Failed to", "expected", "JSONDecodeError", "PURPLE"):
         assert leak not in response.text
 

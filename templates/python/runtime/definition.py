@@ -15,6 +15,7 @@ from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from .pipeline import UserStage
+    from .protojson.codec import Generated
 
 
 class Kind(enum.Enum):
@@ -98,6 +99,7 @@ class Definition:
     errors: ErrorTable
     policies: Snapshot
     open_clients: Callable[[], AbstractAsyncContextManager[Any]]
+    codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -11,9 +11,9 @@ from urllib.parse import unquote_to_bytes
 from google.protobuf.message import Message
 
 from ..definition import Route
+from ..protojson.codec import Codec, read_body
 from .faults import invalid, unsupported_media_type
 from .field_mask import body_paths, mask_field
-from .json_codec import Codec, parse_json
 from .query_values import ValueTextError, is_leaf, set_value
 
 HTTP_BODY = "google.api.HttpBody"
@@ -76,7 +76,7 @@ class Binding:
                 target.data, target.content_type = body, content_type
             self.complete(message, values, query)
             return message
-        value = parse_json(body) if body else None
+        value = read_body(body) if body else None
         message = self.with_body(value) if body else self._request()
         self.complete(message, values, query)
         if self._mask and not (mask := getattr(message, self._mask)).paths:
@@ -85,12 +85,7 @@ class Binding:
 
     def with_body(self, value: object) -> Message:
         """A request with nothing but the body's JSON value in it. Raises ServiceError."""
-        message = self._request()
-        if self._body_field is None:
-            self._codec.merge(value, message)
-        else:
-            self._codec.merge({self._body_field.json_name: value}, message)
-        return message
+        return self._codec.decode(value if self._body_field is None else {self._body_field.json_name: value})
 
     def complete(self, message: Message, values: Sequence[str], query: bytes) -> None:
         """Set what the path and the query say. Raises ServiceError, naming the variable or the parameter."""

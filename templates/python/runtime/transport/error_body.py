@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from google.protobuf import json_format
+import orjson
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 
 from ..codes import BY_NUMBER
+from ..protojson.writing import Style, any_json
 from ..status import Answer
 
 
@@ -37,7 +37,7 @@ class ErrorShape:
 
 
 def compact(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return orjson.dumps(value)
 
 
 def _google(answer: Answer, trace_id: str) -> dict[str, object]:
@@ -90,8 +90,8 @@ def _details(status: Status) -> list[dict[str, Any]]:
 def _detail(detail: AnyMessage) -> dict[str, Any]:
     """The detail as ProtoJSON; one of a type that is not known here keeps its bytes, and never loses the error."""
     try:
-        return json_format.MessageToDict(detail)
-    except (json_format.Error, TypeError, ValueError, ArithmeticError):
+        return any_json(detail, Style())
+    except (ValueError, RecursionError):
         return {"@type": detail.type_url, "value": base64.b64encode(detail.value).decode()}
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import re
 import struct
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
-from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+
+from ..protojson.reading import fill
+from ..protojson.refusal import RefusedError
+from ..protojson.scalars import blob
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BOOLS = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 _WRAPPERS = frozenset(
     f"google.protobuf.{name}Value"
@@ -61,9 +61,9 @@ def _set_message(message: Message, field: Any, text: str) -> None:
         target.SetInParent()
         return
     try:
-        json_format.ParseDict(cast("dict[str, Any]", text), target)
-    except (json_format.Error, ValueError, ArithmeticError) as error:
-        raise ValueTextError(f"must be a {name.rpartition('.')[2]}") from error
+        fill(target, text)
+    except RefusedError as refused:
+        raise ValueTextError(refused.description) from refused
     target.SetInParent()
 
 
@@ -130,14 +130,10 @@ def _bool(text: str) -> bool:
 
 
 def _bytes(text: str) -> bytes:
-    standard = text.replace("-", "+").replace("_", "/")
-    bare = standard.rstrip("=")
-    if not _BASE64.fullmatch(standard) or (len(bare) < len(standard) and len(standard) % 4):
-        raise ValueTextError("must be base64")
     try:
-        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueTextError("must be base64") from error
+        return blob(text)
+    except RefusedError as refused:
+        raise ValueTextError(refused.description) from refused
 
 
 _SCALARS: Mapping[int, Callable[[str], object]] = MappingProxyType(

@@ -13,10 +13,9 @@ from uvicorn.config import Config
 
 from ..definition import Definition
 from ..pipeline import Endpoint
-from ..snapshot import RestPolicy
+from ..protojson.codec import Codec, CodecFor
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
-from .json_codec import Codec, CodecFor, GenericCodec
 from .rest_app import RestApp, Spawn
 
 _BACKLOG = 2048
@@ -38,7 +37,7 @@ class RestTransport:
         spawn: Spawn,
         reuse_port: bool,
     ) -> None:
-        self._app = RestApp(definition, endpoints, generic_codecs(definition.policies.rest), spawn)
+        self._app = RestApp(definition, endpoints, codecs(definition), spawn)
         self._address = (host, port)
         self._reuse_port = reuse_port
         self._listening = Listening(
@@ -103,18 +102,20 @@ class RestTransport:
         self._clock = loop.call_later(1.0, self._tell_time, loop)
 
 
-def generic_codecs(policy: RestPolicy) -> CodecFor:
-    """Codecs for any message, one for each type."""
-    codecs: dict[type[Message], Codec] = {}
+def codecs(definition: Definition) -> CodecFor:
+    """The codec of any message type, each made once: from generated code where there is some."""
+    policy = definition.policies.rest
+    made: dict[type[Message], Codec] = {}
 
     def codec_for(message_type: type[Message]) -> Codec:
-        if message_type not in codecs:
-            codecs[message_type] = GenericCodec(
+        if message_type not in made:
+            made[message_type] = Codec(
                 message_type,
+                definition.codecs(message_type.DESCRIPTOR.full_name),
                 emit_defaults=policy.emit_defaults,
                 ignore_unknown=policy.unknown_fields == "ignore",
             )
-        return codecs[message_type]
+        return made[message_type]
 
     return codec_for
 

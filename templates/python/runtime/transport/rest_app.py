@@ -14,12 +14,12 @@ from ..definition import Definition, Kind
 from ..errors import ServiceError
 from ..metadata import Metadata
 from ..pipeline import Endpoint
+from ..protojson.codec import CodecFor
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader, Receive, Scope, Send
 from .faults import head_too_large, invalid, no_route, wrong_verb
 from .http_head import HeadReader, response_headers
-from .json_codec import CodecFor
 from .rest_wire import ServedRoute, StreamWire
 from .routing import BadPathError, Match, NoMatch, Router
 

@@ -10,12 +10,12 @@ from google.protobuf.message import Message
 from ..call import Header
 from ..definition import Kind, Route
 from ..pipeline import Endpoint
+from ..protojson.codec import CodecFor, read_body
 from .binding import HTTP_BODY, Binding
 from .exchange import Exchange, RawHeader
 from .faults import invalid
 from .framing import ARRAY, Framing, framing_for
 from .http_head import response_headers
-from .json_codec import CodecFor, parse_json
 
 _NDJSON = ("application/x-ndjson", "application/ndjson")
 
@@ -121,9 +121,9 @@ class ManyRequestsWire(RestWire):
 
     def _json_values(self, body: bytes) -> Iterator[object]:
         if _is_ndjson(self._exchange.head.content_type):
-            yield from (parse_json(line) for line in body.split(b"\n") if line.strip())
+            yield from (read_body(line) for line in body.split(b"\n") if line.strip())
         elif body:
-            values = parse_json(body)
+            values = read_body(body)
             if not isinstance(values, list):
                 raise invalid("", "must be a JSON array")
             yield from values

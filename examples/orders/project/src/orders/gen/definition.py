@@ -3,6 +3,7 @@
 
 from ..runtime.definition import Definition
 from .clients import open_clients
+from .codecs import generated
 from .errors import ERRORS
 from .policies import POLICIES
 from .routes import ROUTES
@@ -15,4 +16,5 @@ DEFINITION = Definition(
     errors=ERRORS,
     policies=POLICIES,
     open_clients=open_clients,
+    codecs=generated,
 )

@@ -1,0 +1,1 @@
+"""JSON codecs of the messages of a proto package."""

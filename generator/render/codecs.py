@@ -1,0 +1,342 @@
+"""The JSON codecs as Python: a module for each .proto file, with a function a message and a few lines a field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from keyword import iskeyword
+
+from generator.contract.model import Contract, Enum, Field, Message
+from generator.plan.model import Plan
+from generator.render import imports, naming
+from generator.render.codec_expressions import CODEC, WRITING, Names, decoded, encoded, is_nullable
+from generator.render.codec_reach import Reach
+from generator.render.emit import Import
+from generator.render.python import docstring, literal
+
+_ANY = Import("typing", "Any")
+_FLOATS = ("double", "float")
+_OPERAND = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedField:
+    """A field on its way in: the names it may have, the JSON name first, and the value for the constructor."""
+
+    name: str
+    keys: tuple[str, ...]
+    nullable: bool
+    value: str  # of `value`
+    counter: str  # the local variable that counts its oneof's members, "" outside one
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedField:
+    """A field on its way out; `presence` says when it is written, and what `value` is made of.
+
+    "set": where it is not its default, which is in `value`; "float": the same, but for -0.0; "has": where it is there;
+    "always".
+    """
+
+    key: str
+    name: str
+    read: str  # the expression for it
+    presence: str
+    value: str
+    bound: bool  # whether `read` must be bound to `value` first
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedOneof:
+    """A oneof on its way out."""
+
+    name: str
+    fields: tuple[EncodedField, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """The functions of one message; "" for the name of one that is not needed."""
+
+    full_name: str
+    docstring: str
+    decoder: str
+    encoder: str
+    decoded: tuple[DecodedField, ...]
+    counters: tuple[str, ...]
+    encoded: tuple[EncodedField | EncodedOneof, ...]
+    entry: bool  # whether a route takes it or gives it
+    reads: bool  # whether it has a field that null leaves out
+    codec: str  # the arguments of its Generated
+
+
+@dataclass(frozen=True, slots=True)
+class EnumView:
+    """An enum's names by number, under the name of its constant."""
+
+    constant: str
+    names: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleView:
+    """One module below gen/codecs."""
+
+    module: str  # dotted, "orders.v1.orders_json"
+    proto: str
+    docstring: str
+    imports: str
+    enums: tuple[EnumView, ...]
+    messages: tuple[MessageView, ...]
+    entries: tuple[MessageView, ...]  # those that a route takes or gives
+
+    @property
+    def path(self) -> str:
+        """The file's path below gen/codecs."""
+        return self.module.replace(".", "/") + ".py"
+
+
+@dataclass(frozen=True, slots=True)
+class CodecsView:
+    """Everything below gen/codecs: the modules, and those of the messages that routes take and give."""
+
+    modules: tuple[ModuleView, ...]
+    index: Mapping[str, str]  # full name -> module, with a leading dot
+    unnamed: tuple[str, ...]  # the modules of messages that no RPC leads to, relative to gen/codecs
+    packages: tuple[str, ...]  # folders, below gen/codecs
+
+
+def views(plan: Plan) -> CodecsView:
+    """The codecs of all that the plan's routes need."""
+    reach = Reach(plan)
+    return _Views(plan.contract, reach, plan.spec.document.spec.server.rest.emit_defaults).views()
+
+
+class _Views:
+    """Makes the views of all modules."""
+
+    def __init__(self, contract: Contract, reach: Reach, emit_defaults: bool) -> None:
+        self._contract = contract
+        self._reach = reach
+        self._emit_defaults = emit_defaults
+        self._modules = _modules(contract)
+        self._names = _names(contract)
+
+    def views(self) -> CodecsView:
+        """All modules, sorted."""
+        reach = self._reach
+        messages: dict[str, list[Message]] = {}
+        enums: dict[str, list[Enum]] = {}
+        for message in self._contract.messages.values():
+            if message.full_name in reach.decoded or message.full_name in reach.encoded:
+                messages.setdefault(message.file, []).append(message)
+        for enum in self._contract.enums.values():
+            if enum.full_name in reach.enums:
+                enums.setdefault(enum.file, []).append(enum)
+        files = sorted({*messages, *enums}, key=self._modules.__getitem__)
+        modules = tuple(self._module(file, messages.get(file, []), enums.get(file, [])) for file in files)
+        index = {view.full_name: f".{module.module}" for module in modules for view in module.messages if view.entry}
+        return CodecsView(modules, dict(sorted(index.items())), _unnamed(self._contract), _packages(modules))
+
+    def _module(self, file: str, messages: list[Message], enums: list[Enum]) -> ModuleView:
+        writer = _ModuleWriter(self._contract, self._reach, self._modules, self._names, file, self._emit_defaults)
+        constants = tuple(EnumView(self._names[enum.full_name], _enum_names(enum)) for enum in enums)
+        functions = tuple(map(writer.message, messages))
+        if constants:
+            writer.needed.add(Import("collections.abc", "Mapping"))
+        return ModuleView(
+            module=self._modules[file],
+            proto=file,
+            docstring=docstring(f"The messages of {file} from JSON and to JSON."),
+            imports=imports.block(writer.needed),
+            enums=constants,
+            messages=functions,
+            entries=tuple(view for view in functions if view.entry),
+        )
+
+
+class _ModuleWriter:
+    """Makes the views of one module's messages, and collects what they need to import."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        reach: Reach,
+        modules: Mapping[str, str],
+        names: Mapping[str, str],
+        file: str,
+        emit_defaults: bool,
+    ) -> None:
+        self._contract = contract
+        self._reach = reach
+        self._modules = modules
+        self._names = names
+        self._file = file
+        self._emit_defaults = emit_defaults
+        self._bound: dict[tuple[str, str], str] = {}
+        own = {name for full_name, name in names.items() if self._file_of(full_name) == file}
+        self._taken = own | {f"{verb}_{name}" for verb in ("decode", "encode") for name in own}
+        self._above = "." * len(modules[file].split("."))  # gen/codecs, from the module
+        self.needed: set[Import] = set()
+        self._expressions = Names(self._runtime, self._decoder, self._encoder, self._enum)
+
+    def message(self, message: Message) -> MessageView:
+        """The view of one message."""
+        name = message.full_name
+        decoder = f"decode_{self._names[name]}" if name in self._reach.decoded else ""
+        encoder = f"encode_{self._names[name]}" if name in self._reach.encoded else ""
+        entry = name in self._reach.entries
+        oneofs = [oneof.name for oneof in message.oneofs if len(oneof.fields) > 1]
+        counters = naming.unique(f"of_{oneof}" for oneof in oneofs)
+        self.needed.add(_ANY)
+        if decoder:
+            self._runtime(CODEC, "UnusualError")
+        if encoder:
+            self._runtime(WRITING, "Style")
+        if entry:
+            self._runtime(CODEC, "Generated")
+        functions = {"decode": decoder, "encode": encoder}
+        return MessageView(
+            full_name=name,
+            docstring=docstring(f"{name}."),
+            decoder=decoder,
+            encoder=encoder,
+            decoded=tuple(self._decoded(field, counters) for field in message.fields) if decoder else (),
+            counters=tuple(counters.values()),
+            encoded=tuple(self._encoded(message)) if encoder else (),
+            entry=entry,
+            reads=not all(map(is_nullable, message.fields)),
+            codec=", ".join(f"{verb}={function}" for verb, function in functions.items() if function),
+        )
+
+    def _decoded(self, field: Field, counters: Mapping[str, str]) -> DecodedField:
+        return DecodedField(
+            name=field.name,
+            keys=tuple(dict.fromkeys((field.json_name, field.name))),
+            nullable=is_nullable(field),
+            value=decoded(field, "value", self._expressions),
+            counter=counters.get(f"of_{field.oneof}", ""),
+        )
+
+    def _encoded(self, message: Message) -> Iterator[EncodedField | EncodedOneof]:
+        oneofs = {oneof.name: oneof for oneof in message.oneofs}
+        fields = {field.name: field for field in message.fields}
+        for field in message.fields:
+            if not field.oneof:
+                yield self._encoded_field(field, self._presence(field))
+            elif (oneof := oneofs.pop(field.oneof, None)) is not None:  # in the place of its first member
+                members = tuple(self._encoded_field(fields[name], "always") for name in oneof.fields)
+                yield EncodedOneof(oneof.name, members)
+
+    def _presence(self, field: Field) -> str:
+        if field.has_presence:
+            return "has"
+        if self._emit_defaults:
+            return "always"
+        if not field.repeated and field.type in _FLOATS:
+            self.needed.add(Import("math", "copysign"))
+            return "float"
+        return "set"
+
+    def _encoded_field(self, field: Field, presence: str) -> EncodedField:
+        read = f"getattr(message, {literal(field.name)})" if iskeyword(field.name) else f"message.{field.name}"
+        value = encoded(field, _OPERAND, self._expressions)
+        tested = presence in ("set", "float")  # and bound to `value` by the test
+        bound = not tested and value.count(_OPERAND) > 1
+        value = value.replace(_OPERAND, "value" if tested or bound else read)
+        return EncodedField(field.json_name, field.name, read, presence, value, bound)
+
+    def _decoder(self, full_name: str) -> str:
+        if full_name not in self._reach.decoded:
+            return self._runtime(CODEC, "left_over")
+        return self._bind(full_name, f"decode_{self._names[full_name]}")
+
+    def _encoder(self, full_name: str) -> str:
+        if full_name not in self._reach.encoded:
+            return self._runtime(WRITING, "to_json")
+        return self._bind(full_name, f"encode_{self._names[full_name]}")
+
+    def _enum(self, full_name: str) -> str:
+        return self._bind(full_name, self._names[full_name])
+
+    def _runtime(self, module: str, name: str) -> str:
+        self.needed.add(Import(f"{self._above}..runtime{module}", name))
+        return name
+
+    def _bind(self, full_name: str, name: str) -> str:
+        """The name by which the module calls what another module has; its own it calls by name."""
+        file = self._file_of(full_name)
+        if file == self._file:
+            return name
+        key = (file, name)
+        if key not in self._bound:
+            bound = naming.identifier(name, self._taken)
+            self._taken.add(bound)
+            self._bound[key] = bound
+            self.needed.add(Import(self._above + self._modules[file], name, "" if bound == name else bound))
+        return self._bound[key]
+
+    def _file_of(self, full_name: str) -> str:
+        found = self._contract.messages.get(full_name) or self._contract.enums[full_name]
+        return found.file
+
+
+def _modules(contract: Contract) -> dict[str, str]:
+    """The module of each file's codecs, by import path: where gen/pb has `x_pb2`, gen/codecs has `x_json`."""
+    modules: dict[str, str] = {}
+    for path, module in naming.pb_modules(contract).items():
+        base = module.lstrip(".").removesuffix("_pb2") + "_json"
+        folder, _, stem = base.rpartition(".")
+        below = f"{folder}." if folder else ""
+        beside = {taken.removeprefix(below) for taken in modules.values() if taken.startswith(below)}
+        modules[path] = below + naming.identifier(stem, beside)
+    return modules
+
+
+def _unnamed(contract: Contract) -> tuple[str, ...]:
+    """The modules below gen/pb that no service's module imports, not even through others."""
+    services = [contract.services, *contract.dependencies.values()]
+    rpcs = [rpc for group in services for service in group for rpc in service.rpcs]
+    left = [contract.messages[name].file for rpc in rpcs for name in (rpc.request, rpc.response)]
+    imported: set[str] = set()
+    while left:
+        path = left.pop()
+        if path not in imported:
+            imported.add(path)
+            left.extend(contract.files[path].dependencies)
+    modules = naming.pb_modules(contract)
+    return tuple(
+        f"..pb{modules[path]}"
+        for path, file in sorted(contract.files.items())
+        if path not in imported and not file.provided
+    )
+
+
+def _packages(modules: Iterable[ModuleView]) -> tuple[str, ...]:
+    """The folders that the modules are in, below gen/codecs."""
+    found: set[str] = set()
+    for module in modules:
+        parts = module.module.split(".")
+        found.update("/".join(parts[:length]) for length in range(1, len(parts)))
+    return tuple(sorted(found))
+
+
+def _names(contract: Contract) -> dict[str, str]:
+    """What each message's functions and each enum's constant are called after, unique in its file."""
+    taken: dict[str, set[str]] = {}
+    names: dict[str, str] = {}
+    for types, form in ((contract.messages, str.lower), (contract.enums, str.upper)):
+        for full_name, found in types.items():
+            package = contract.files[found.file].package
+            base = naming.snake(full_name.removeprefix(f"{package}." if package else "").replace(".", "_"))
+            names[full_name] = naming.identifier(form(base), taken.setdefault(found.file, set()))
+            taken[found.file].add(names[full_name])
+    return names
+
+
+def _enum_names(enum: Enum) -> dict[int, str]:
+    """The names by number; of several for one, the first."""
+    names: dict[int, str] = {}
+    for value in enum.values:
+        names.setdefault(value.number, value.name)
+    return names
