@@ -49,7 +49,7 @@ async def test_the_deadline_goes_onward(chain: Chain, entry: Entry, call: Outgoi
     assert outcome.succeeded, outcome
     given = chain.stand_in(call).last.timeout
     assert given is not None
-    assert expected / 2 < given <= expected + 0.05
+    assert expected / 2 < given <= expected * 1.01 + 0.05  # gRPC rounds up what it writes on the wire
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
