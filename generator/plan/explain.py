@@ -38,7 +38,8 @@ def to_json(plan: Plan, selector: str = "") -> str:
         "dependencies": [_dependency_json(dependency) for dependency in plan.dependencies],
         "errors": {"domain": plan.domain, "rows": [_error_json(row) for row in plan.errors]},
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    lines = json.dumps(document, indent=2, ensure_ascii=False).split("\n")
+    return "".join(f"{printable(line)}\n" for line in lines)  # its escapes are JSON's, too
 
 
 def _selected(plan: Plan, text: str) -> Iterator[tuple[ServicePlan, list[MethodPlan]]]:
@@ -93,7 +94,7 @@ def _origin(setting: Setting) -> str:
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _dependency_lines(plan: Plan) -> Iterator[str]:
