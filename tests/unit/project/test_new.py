@@ -181,3 +181,42 @@ def test_the_floors_of_the_project_allow_what_protoc_emits(here: Path) -> None:
     assert floors["protobuf"] == ours["protobuf"]
     assert floors["googleapis-common-protos"] == ours["googleapis-common-protos"]
     assert tuple(floors["grpcio"].split(".")) >= tuple(ours["grpcio-tools"].split("."))
+
+
+STOCK = """\
+syntax = "proto3";
+package stock.v1;
+import "stock/v1/types.proto";
+service Stock { rpc Reserve(Item) returns (Item); }
+"""
+CALLS = """\
+spec:
+  dependencies:
+    stock: {contract: stock/v1/stock.proto, target: 'stock:50051'}
+"""
+
+
+def test_the_contract_of_a_dependency_is_found_and_copied_as_the_main_one_is(here: Path) -> None:
+    protos = here / "protos/stock/v1"
+    protos.mkdir(parents=True)
+    (protos / "stock.proto").write_text(STOCK)
+    (protos / "types.proto").write_text('syntax = "proto3"; package stock.v1; message Item {}')
+    (here / "spec.yaml").write_text(CALLS)
+
+    new(Request(Path("shop"), ["hello.proto"], [Path("protos")], Path("spec.yaml")))
+
+    assert (here / "shop/contract/stock/v1/stock.proto").read_text() == STOCK
+    assert (here / "shop/contract/stock/v1/types.proto").exists()
+    assert tomllib.loads((here / "shop/pyproject.toml").read_text())["tool"]["holdfast"]["contracts"] == ["hello.proto"]
+    assert "class StockClient" in (here / "shop/src/shop/gen/clients/stock.py").read_text()
+    locked = (here / "shop/.holdfast/lock.yaml").read_text()
+    assert "contract/stock/v1/types.proto" in locked
+
+
+def test_a_dependency_whose_contract_is_nowhere_is_told_at_the_users_own_file(here: Path) -> None:
+    (here / "spec.yaml").write_text(CALLS)
+
+    (finding,) = refused(Request(Path("shop"), ["hello.proto"], spec=Path("spec.yaml")))
+
+    assert finding.startswith("spec.yaml:3:23: contract-not-found:")
+    assert not (here / "shop").exists()

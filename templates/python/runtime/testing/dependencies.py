@@ -18,7 +18,7 @@ from ..snapshot import MethodPolicy, Snapshot
 from .client import Client, Outcome
 from .entries import Entry
 from .samples import sample
-from .scripted import Messages, Received, Scripted, answering
+from .scripted import Messages, Received, Scripted
 from .serving import serving, under_test
 
 PEER_DOMAIN: Final = "dependency.test"
@@ -89,7 +89,7 @@ class Chain:
         try:
             return await self.caller.call(entry, metadata=metadata, deadline=deadline)
         finally:
-            self.stand_in(outgoing).script = answering()
+            self.stand_in(outgoing).script = answering_samples
 
 
 def outgoing(*clients: type[GrpcClient]) -> tuple[Outgoing, ...]:
@@ -119,11 +119,17 @@ async def call_dependency(client: GrpcClient, method: Method) -> tuple[Message, 
     return (await call(given),)
 
 
+async def answering_samples(received: Received) -> Messages:
+    """What a stand-in does unless it is given another script: reads every request, then answers with a sample."""
+    await received.read()
+    yield sample(received.method.response)
+
+
 @asynccontextmanager
 async def standing_in(client: type[GrpcClient], policies: Snapshot) -> AsyncIterator[StandIn]:
     """A server on a free local port with every RPC of the client's dependency; `policies` are the project's own."""
     definition = _definition(client, policies)
-    scripted = Scripted(definition)
+    scripted = Scripted(definition, answering_samples)
     async with serving(definition, scripted.application) as served:
         yield StandIn(scripted, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
 

@@ -1,0 +1,108 @@
+"""Clients have names that clash with nothing, whatever their dependencies' contracts call things."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from generator.contract.load import load as load_contract
+from generator.plan.build import build
+from generator.plan.dependencies import dependency_contracts
+from generator.render.clients import ClientView, views
+from generator.render.render import render
+from generator.spec.load import load_text
+
+SHOP = 'syntax = "proto3"; package shop; message M {} service Shop { rpc Buy(M) returns (M); }'
+STOCK = """\
+syntax = "proto3"; package stock.v1;
+message Item { message Inner {} }
+message Method {}
+message response {}
+service Stock {
+  // Holds an item.
+  rpc Reserve(Item) returns (Item.Inner);
+  rpc Import(stream Method) returns (response);
+  rpc Watch(Item) returns (stream Item);
+  rpc Talk(stream Item) returns (stream Item);
+  rpc Methods(Item) returns (Item);
+  rpc List(Item) returns (Item);
+  rpc list(Item) returns (Item);
+}
+service Audit { rpc List(Item) returns (Item); }
+"""
+
+
+def emitted(folder: Path, dependencies: str) -> tuple[tuple[ClientView, ...], dict[str, str]]:
+    (folder / "shop.proto").write_text(SHOP)
+    (folder / "stock.proto").write_text(STOCK)
+    spec = load_text(f"spec: {{dependencies: {{{dependencies}}}}}\n", "resilience.yaml")
+    contract = load_contract(["shop.proto"], [folder], dependency_contracts(spec))
+    plan = build(contract, spec, name="shop", package="shop")
+    files = {emit.path: emit.content.decode() for emit in render(plan) if emit.path.endswith(".py")}
+    return views(plan), files
+
+
+ONE = "{}: {{contract: stock.proto, target: 'stock:1', timeout: {{total: 900ms}}}}"
+
+
+def test_each_rpc_has_a_method_and_one_that_two_services_have_is_named_after_its_service(tmp_path: Path) -> None:
+    (stock,), _ = emitted(tmp_path, ONE.format("stock"))
+    assert {method.path: method.method for method in stock.methods} == {
+        "/stock.v1.Stock/Reserve": "reserve",
+        "/stock.v1.Stock/Import": "import_",
+        "/stock.v1.Stock/Watch": "watch",
+        "/stock.v1.Stock/Talk": "talk",
+        "/stock.v1.Stock/Methods": "methods",
+        "/stock.v1.Stock/List": "stock_list",
+        "/stock.v1.Stock/list": "stock_list_2",
+        "/stock.v1.Audit/List": "audit_list",
+    }
+
+
+def test_a_signature_says_the_kind_and_the_messages(tmp_path: Path) -> None:
+    (stock,), _ = emitted(tmp_path, ONE.format("stock"))
+    options = "*, timeout: float | None = None, metadata: Iterable[Header] = ()"
+    assert [method.signature for method in stock.methods][:4] == [
+        f"async def reserve(self, request: Item, {options}) -> Item.Inner:",
+        f"async def import_(self, requests: AsyncIterable[StockMethod], {options}) -> Stockresponse:",
+        f"def watch(self, request: Item, {options}) -> AsyncGenerator[Item, None]:",
+        f"def talk(self, requests: AsyncIterable[Item], {options}) -> AsyncGenerator[Item, None]:",
+    ]
+    assert stock.methods[0].docstring == '"""Holds an item."""'
+
+
+def test_a_dependency_may_have_a_name_that_python_or_the_runtime_has_taken(tmp_path: Path) -> None:
+    found, files = emitted(tmp_path, ", ".join(ONE.format(name) for name in ("class", "grpc", "fx-rates")))
+    assert [(view.attribute, view.class_name, view.root) for view in found] == [
+        ("class_", "ClassClient", "GrpcClient"),
+        ("grpc", "GrpcClient", "RuntimeGrpcClient"),
+        ("fx_rates", "FxRatesClient", "GrpcClient"),
+    ]
+    assert {f"src/shop/gen/clients/{name}.py" for name in ("__init__", "class_", "grpc", "fx_rates")} <= files.keys()
+    for name, text in files.items():
+        ast.parse(text, name)
+
+
+def test_where_a_dependency_is_and_how_long_it_may_take_is_in_the_policies(tmp_path: Path) -> None:
+    _, files = emitted(tmp_path, ONE.format("stock"))
+    policy = 'DependencyPolicy(target="stock:1", attempt_timeout=None, total_timeout=0.9)'
+    assert policy in files["src/shop/gen/policies.py"]
+
+
+def test_the_target_counts_among_the_policies_that_the_hash_is_over(tmp_path: Path) -> None:
+    _, here = emitted(tmp_path, ONE.format("stock"))
+    _, there = emitted(tmp_path, ONE.format("stock").replace("stock:1", "stock:2"))
+    hashes = [
+        next(line for line in files["src/shop/gen/policies.py"].splitlines() if "hash=" in line)
+        for files in (here, there)
+    ]
+    assert hashes[0] != hashes[1]
+
+
+def test_only_a_service_with_dependencies_has_contract_tests_of_them(tmp_path: Path) -> None:
+    path = "tests/contract/test_dependencies.py"
+    assert path in emitted(tmp_path, ONE.format("stock"))[1]
+    clients, files = emitted(tmp_path, "")
+    assert clients == ()
+    assert path not in files
+    assert "connection" not in files["src/shop/gen/clients/__init__.py"]
