@@ -214,12 +214,6 @@ async def test_an_upload_that_is_no_such_thing_is_refused(content: bytes, kind: 
     assert (response.status_code, response.json()["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
-async def test_a_bidirectional_route_is_not_served_over_plain_requests() -> None:
-    async with serving(Wire()) as served:
-        response = await served.http.post("/v1/chat", json=[])
-    assert (response.status_code, response.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
-
-
 async def test_a_stream_that_the_service_ends_says_so() -> None:
     entered = asyncio.Event()
 

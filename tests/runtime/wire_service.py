@@ -181,6 +181,8 @@ ROUTES = (
     route("POST", "/v1/gather", GATHER, body="*"),
     route("POST", "/v1/gather/{name}", GATHER, body="inner"),
     route("POST", "/v1/chat", CHAT, body="*"),
+    route("GET", "/v1/chat/{name}:talk", CHAT),
+    route("POST", "/v1/chat/{name}", CHAT, body="inner", response_body="inner"),
     route("GET", "/v1/nothing", NOTHING),
 )
 

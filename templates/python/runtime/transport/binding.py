@@ -87,6 +87,16 @@ class Binding:
         """A request with nothing but the body's JSON value in it. Raises ServiceError."""
         return self._codec.decode(value if self._body_field is None else {self._body_field.json_name: value})
 
+    def element(self, text: bytes, values: Sequence[str], query: bytes) -> Message:
+        """One request of a stream, each of which comes as a JSON text of its own. Raises ServiceError."""
+        message = self.with_body(read_body(text))
+        self.complete(message, values, query)
+        return message
+
+    def check(self, values: Sequence[str], query: bytes) -> None:
+        """Raises ServiceError where the path or the query cannot be part of any request."""
+        self.complete(self._request(), values, query)
+
     def complete(self, message: Message, values: Sequence[str], query: bytes) -> None:
         """Set what the path and the query say. Raises ServiceError, naming the variable or the parameter."""
         for leaf, text in zip(self._captures, values, strict=True):

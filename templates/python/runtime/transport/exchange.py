@@ -12,6 +12,7 @@ from ..errors import ServiceError
 from .faults import caller_gone, invalid, too_large, unsupported_media_type
 from .http_connection import HttpConnection
 from .http_head import RequestHead
+from .web_socket import WebSocketConnection
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,6 +42,11 @@ class Exchange:
         self._send = send
         self._limit = limit  # bytes of a request body
         self._body_done = not head.may_have_body
+
+    @property
+    def upgrades(self) -> bool:
+        """Whether the request asks for a WebSocket."""
+        return self.head.upgrades and self.connection.upgradable
 
     async def body(self) -> bytes:
         """The whole body, decompressed. Raises ServiceError (413, 415, 400)."""
@@ -83,6 +89,11 @@ class Exchange:
     async def end(self, body: bytes = b"") -> None:
         """Send the last part of the body."""
         await self._send({"type": "http.response.body", "body": body})
+
+    def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
+        """Answer with that head, and go on as a WebSocket, whose messages have at most `limit` bytes."""
+        self.started = True
+        return self.connection.become_web_socket(head, limit)
 
     async def cut(self) -> None:
         """Close the connection short of the body's end, so that nobody can take it for whole."""

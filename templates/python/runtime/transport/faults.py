@@ -64,6 +64,15 @@ def wrong_verb(allow: tuple[str, ...]) -> ServiceError:
     )
 
 
+def upgrade_required() -> ServiceError:
+    return ServiceError(
+        StatusCode.UNIMPLEMENTED,
+        "a bidirectional stream is served over WebSocket (RFC 6455), version 13",
+        reason="UPGRADE_REQUIRED",
+        http=426,
+    )
+
+
 def printable(text: str) -> str:
     """The caller's own words as far as an answer may repeat them: short, and without control characters."""
     cut = text if len(text) <= _MAX_ECHO else text[:_MAX_ECHO] + "…"

@@ -9,6 +9,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from .web_socket import WebSocketConnection
+
 HEAD_TIMEOUT = 10.0  # seconds from a connection's opening, or a request's first byte, to the end of its head
 MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may have is less
 
@@ -32,6 +34,7 @@ class HttpConnection(HttpToolsProtocol):
 
     server_state: Listening
     serving: asyncio.Task[Any] | None = None
+    upgradable = False  # the request at hand asks for another protocol, and is the last one of HTTP
 
     def __init__(self, config: Config, listening: Listening) -> None:
         super().__init__(config=config, server_state=listening, app_state={"connection": self})
@@ -64,8 +67,20 @@ class HttpConnection(HttpToolsProtocol):
         self._refuse(self.server_state.bad_request)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Serve the request as it is and close: the parser takes what comes after it for another protocol."""
+        """Let the request be served, as it is or as a WebSocket: the parser takes what comes after it for no HTTP."""
+        self.upgradable = True
         self.close_after_response()
+
+    def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
+        """Answer the request at hand with that head, and speak WebSocket from then on, messages of `limit` bytes at most."""
+        self.connections.discard(self)
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # as uvicorn calls a request that it must not answer
+        self.transport.write(head)
+        socket = WebSocketConnection(self.transport, self.connections, self.serving, limit=limit)
+        self.serving = None
+        self.transport.set_protocol(socket)
+        return socket
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -70,6 +70,9 @@ class RequestHead:
     expects_continue: bool
     fault: ServiceError | None
     oversized: bool
+    upgrades: bool = False  # to a WebSocket, if the connection agrees
+    socket_key: str = ""
+    socket_version: str = ""
 
     @property
     def may_have_body(self) -> bool:
@@ -137,6 +140,18 @@ def _expect(head: RequestHead, value: str) -> None:
     head.expects_continue = True
 
 
+def _upgrade(head: RequestHead, value: str) -> None:
+    head.upgrades = value.strip().lower() == "websocket"
+
+
+def _socket_key(head: RequestHead, value: str) -> None:
+    head.socket_key = value.strip()
+
+
+def _socket_version(head: RequestHead, value: str) -> None:
+    head.socket_version = value.strip()
+
+
 def _grpc_timeout(head: RequestHead, value: str) -> None:
     _read_timeout(head, "grpc-timeout", timeout_of(value))
 
@@ -153,6 +168,9 @@ _OWN: Mapping[bytes, Callable[[RequestHead, str], None]] = MappingProxyType(
         b"content-encoding": _content_encoding,
         b"accept": _accept,
         b"expect": _expect,
+        b"upgrade": _upgrade,
+        b"sec-websocket-key": _socket_key,
+        b"sec-websocket-version": _socket_version,
         b"grpc-timeout": _grpc_timeout,
         b"x-server-timeout": _server_timeout,
     }

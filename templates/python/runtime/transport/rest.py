@@ -17,6 +17,7 @@ from ..protojson.codec import Codec, CodecFor
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
 from .rest_app import RestApp, Spawn
+from .web_socket import WebSocketConnection
 
 _BACKLOG = 2048
 _KEEP_ALIVE = 75  # seconds; longer than load balancers keep theirs, else a request meets the connection closing
@@ -93,8 +94,9 @@ class RestTransport:
         if self._clock is not None:
             self._clock.cancel()
 
-    def _connections(self) -> list[HttpConnection]:
-        return [connection for connection in self._listening.connections if isinstance(connection, HttpConnection)]
+    def _connections(self) -> list[HttpConnection | WebSocketConnection]:
+        kinds = (HttpConnection, WebSocketConnection)
+        return [connection for connection in self._listening.connections if isinstance(connection, kinds)]
 
     def _tell_time(self, loop: asyncio.AbstractEventLoop) -> None:
         """Keep the Date header (RFC 9110, section 6.6.1) at the second."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from grpc import StatusCode
 
-from ..call import Call
-from ..definition import Definition, Kind
+from ..call import Call, Wire
+from ..definition import Definition, Kind, Route
 from ..errors import ServiceError
 from ..metadata import Metadata
 from ..pipeline import Endpoint
@@ -18,14 +19,20 @@ from ..protojson.codec import CodecFor
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader, Receive, Scope, Send
-from .faults import head_too_large, invalid, no_route, wrong_verb
+from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_verb
 from .http_head import HeadReader, response_headers
 from .rest_wire import ServedRoute, StreamWire
 from .routing import BadPathError, Match, NoMatch, Router
+from .web_socket_wire import WebSocketWire, check_upgrade
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 _LOG = logging.getLogger(__name__)
+_UPGRADE: Sequence[RawHeader] = (
+    (b"upgrade", b"websocket"),
+    (b"connection", b"Upgrade"),
+    (b"sec-websocket-version", b"13"),
+)
 
 
 class RestApp:
@@ -44,6 +51,11 @@ class RestApp:
         self._router = Router(
             ServedRoute(route, endpoints[route.method.path], codec_for, ignore_unknown=ignore)
             for route in definition.routes
+        )
+        self._sockets = Router(
+            ServedRoute(replace(route, verb="GET"), endpoints[route.method.path], codec_for, ignore_unknown=ignore)
+            for route in definition.routes
+            if route.method.kind is Kind.BIDI
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,34 +87,31 @@ class RestApp:
         if exchange.head.oversized:
             await self._refuse(exchange, head_too_large())
             return
+        verb, path = scope["method"], scope["raw_path"].decode("latin-1")
         try:
-            found = self._router.match(scope["method"], scope["raw_path"].decode("latin-1"))
+            if exchange.upgrades and verb == "GET" and isinstance(bound := self._sockets.match(verb, path), Match):
+                await self._converse(scope, exchange, bound)
+                return
+            found = self._router.match(verb, path)
         except BadPathError:
             await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
             return
         if isinstance(found, NoMatch):
+            if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
+                await self._refuse(exchange, upgrade_required(), _UPGRADE)
+                return
             allow = (b"allow", ", ".join(found.allow).encode())
             fault = wrong_verb(found.allow) if found.allow else no_route()
             await self._refuse(exchange, fault, [allow] if found.allow else [])
         elif found.target.route.method.kind is Kind.BIDI:
-            text = "a bidirectional stream is not served over HTTP/1.1 requests"
-            await self._refuse(exchange, ServiceError(StatusCode.UNIMPLEMENTED, text))
+            await self._refuse(exchange, upgrade_required(), _UPGRADE)
         else:
             await self._call(scope, exchange, found)
 
     async def _call(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
         served = found.target
         wire = served.wire(exchange, found.values, scope["query_string"])
-        call = Call(
-            served.route.method,
-            "rest",
-            wire,
-            exchange.head.metadata,
-            peer=_peer(scope["client"]),
-            route=served.route.template,
-            client_timeout=exchange.head.timeout,
-            spawn=self._spawn,
-        )
+        call = self._incoming(scope, exchange, served.route, wire)
         await served.endpoint(call)
         error = call.error
         if isinstance(wire, StreamWire) and wire.started:
@@ -113,6 +122,39 @@ class RestApp:
             await exchange.respond(200, [*wire.headers(call.headers)], wire.framing.empty)
         else:
             await self._succeed(call, served, exchange)
+
+    async def _converse(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
+        """Serve a bidirectional call: whatever becomes of it is said over the WebSocket."""
+        try:
+            await check_upgrade(exchange)
+        except ServiceError as error:
+            await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
+            return
+        wire = WebSocketWire(found.target, exchange, found.values, scope["query_string"], limit=self._limit)
+        call = self._incoming(scope, exchange, found.target.route, wire)
+        wire.headers = call.headers
+        try:
+            await found.target.endpoint(call)
+        except asyncio.CancelledError:
+            await wire.leave()
+            raise
+        if call.error is None:
+            await wire.end()
+        else:
+            answer = answer_of(call.error, call.metadata, self._table)
+            await wire.end_with(call.error, self._shape.frame(answer, call.trace_id))
+
+    def _incoming(self, scope: Scope, exchange: Exchange, route: Route, wire: Wire) -> Call:
+        return Call(
+            route.method,
+            "rest",
+            wire,
+            exchange.head.metadata,
+            peer=_peer(scope["client"]),
+            route=route.template,
+            client_timeout=exchange.head.timeout,
+            spawn=self._spawn,
+        )
 
     async def _succeed(self, call: Call, served: ServedRoute, exchange: Exchange) -> None:
         try:

@@ -50,8 +50,12 @@ class ServedRoute:
         if self.raw_response:
             raw: Any = getattr(message, name) if name else message
             return _content_type(raw.content_type), raw.data
-        codec = self._response_codec
-        return b"application/json", codec.encode_field(message, name) if name else codec.encode(message)
+        return b"application/json", self.encode_json(message)
+
+    def encode_json(self, message: Message) -> bytes:
+        """A response as JSON, whatever its type. Raises ValueError where it has no such form."""
+        name, codec = self.route.response_body, self._response_codec
+        return codec.encode_field(message, name) if name else codec.encode(message)
 
 
 class RestWire:
