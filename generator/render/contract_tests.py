@@ -37,6 +37,9 @@ def files(
     for module in _MODULES:
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {"package": plan.package}
+    if plan.spec.body.server.rest.cors.allow_origins and plan.routes:
+        path = "tests/contract/test_cors.py"
+        yield path, path, Owner.MANAGED, {"package": plan.package}
     if clients:
         path = "tests/contract/test_dependencies.py"
         yield path, path, Owner.MANAGED, {"package": plan.package, "clients": clients}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from generator.plan.model import DependencyPlan, MethodPlan, Plan
 from generator.render.python import Construct, literal
-from generator.spec.server import Keepalive
+from generator.spec.server import Cors, Keepalive
 
 # Seconds; advised by OpenTelemetry's semantic conventions for http.server.request.duration and its likes.
 _STANDARD_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -84,6 +84,7 @@ def _sections(plan: Plan) -> dict[str, object]:
                 "emit_defaults": rest.emit_defaults,
                 "unknown_fields": rest.unknown_fields,
                 "errors": body.errors.rest,
+                **_cors(rest.cors),
             },
         ),
         "admin": Construct("AdminPolicy", {"port": admin.port, "bind": admin.bind}),
@@ -135,6 +136,23 @@ def _keepalive(keepalive: Keepalive) -> Construct:
             "min_ping_interval": keepalive.min_ping_interval,
         },
     )
+
+
+def _cors(cors: Cors) -> dict[str, object]:
+    if not cors.allow_origins:
+        return {}
+    return {
+        "cors": Construct(
+            "CorsPolicy",
+            {
+                "allow_origins": cors.allow_origins,
+                "allow_headers": cors.allow_headers,
+                "expose_headers": cors.expose_headers,
+                "allow_credentials": cors.allow_credentials,
+                "max_age": cors.max_age,
+            },
+        )
+    }
 
 
 def _names(value: object) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from generator.document import Node, Path, Scalar, dotted, find, key_place, value_place
@@ -14,6 +15,8 @@ from generator.spec.policy import ServerPolicy
 from generator.spec.rules import check_keys
 from generator.spec.units import format_duration
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token: RFC 9110, section 5.6.2
 _MECHANISMS = frozenset(fields(ServerPolicy)) | frozenset(fields(ClientPolicy))
 
 
@@ -166,9 +169,26 @@ def _ports(spec: SpecBody) -> Iterator[_Found]:
 
 def _cors(spec: SpecBody) -> Iterator[_Found]:
     cors = spec.server.rest.cors
+    path: Path = ("spec", "server", "rest", "cors")
+    if not cors.allow_origins:
+        for attribute in sorted(cors.model_fields_set - {"allow_origins"}):
+            key = next(key for key, field in fields(type(cors)).items() if field.attribute == attribute)
+            yield (*path, key), "useless-key", "has no effect without allowOrigins", "list the origins of the pages"
+    for index, origin in enumerate(cors.allow_origins):
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            message = f"'{origin}' is not what a browser calls an origin"
+            hint = "scheme, host in lower case, and the port unless it is the scheme's: https://shop.example.com"
+            yield (*path, "allowOrigins", index), "wrong-value", message, hint
+    for key, names in (("allowHeaders", cors.allow_headers), ("exposeHeaders", cors.expose_headers)):
+        for index, name in enumerate(names):
+            if not _HEADER.fullmatch(name):
+                yield (*path, key, index), "wrong-value", f"'{name}' is not the name of a header", ""
     if cors.allow_credentials and "*" in cors.allow_origins:
         message = "credentials cannot be allowed to every origin"
-        yield ("spec", "server", "rest", "cors", "allowCredentials"), "wrong-value", message, "name the origins"
+        yield (*path, "allowCredentials"), "wrong-value", message, "name the origins"
+    if cors.allow_credentials and "*" in cors.expose_headers:
+        message = "'*' means no header but '*' where credentials are allowed"
+        yield (*path, "exposeHeaders"), "wrong-value", message, "name the headers"
 
 
 def _health(spec: SpecBody) -> Iterator[_Found]:

@@ -48,7 +48,6 @@ SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.methods.*.calls", off=([],)),
     NotYet("spec.dependencies.*.optional", off=(False,)),
     NotYet("spec.dependencies.*.methods", off=({},)),
-    NotYet("spec.server.rest.cors", off=({}, {"allowOrigins": []})),
     NotYet("spec.auth", off=(False,)),
     NotYet("spec.tls", off=({}, {"mode": "off"})),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),

@@ -186,7 +186,6 @@ LIMIT = 1000
         pytest.param(get("/v1/items", *(f"x-{number}: y" * 3 for number in range(4000))), 431, id="a header flood"),
         pytest.param(get("/v1/items", "accept-language: " + "a," * 20_000), 200, id="many languages"),
         pytest.param(get("/v1/count/0", "accept: " + "a/b," * 10_000), 200, id="many media types"),
-        pytest.param(b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n", 404, id="the server itself"),
         pytest.param(b"BREW /v1/items HTTP/1.1\r\nhost: x\r\n\r\n", 400, id="an unknown method"),
         pytest.param(b"GET /v1/items HTTP/1.1\r\nhost: x\r\nbad header\r\n\r\n", 400, id="a bad header"),
         pytest.param(b"GET /v1/items HTTP/9.9\r\nhost: x\r\n\r\n", 400, id="a version of tomorrow"),

@@ -46,12 +46,24 @@ class GrpcPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class CorsPolicy:
+    """Which web pages may call the REST port, and what they may send and see."""
+
+    allow_origins: tuple[str, ...]  # as browsers send them ("https://shop.example.com"), or "*"
+    allow_headers: tuple[str, ...]  # beyond the usual ones; "*" for all
+    expose_headers: tuple[str, ...]
+    allow_credentials: bool
+    max_age: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
 class RestPolicy:
     port: int
     max_body_bytes: int
     emit_defaults: bool
     unknown_fields: str  # "reject" or "ignore"
     errors: str  # body shape: "google", "problem" or "status"
+    cors: CorsPolicy | None = None  # None: no web page of another origin may call
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,21 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
             "duplicate-port: spec.server.rest.port: the port 9090 is that of spec.server.admin",
         ),
         ("server: {rest: {cors: {allowOrigins: ['*'], allowCredentials: true}}}", "credentials cannot be allowed"),
+        (
+            "server: {rest: {cors: {allowOrigins: [http://a.b], exposeHeaders: ['*'], allowCredentials: true}}}",
+            "wrong-value: spec.server.rest.cors.exposeHeaders: '*' means no header but '*' where credentials are allowed",
+        ),
+        ("server: {rest: {cors: {allowOrigins: [http://a.b/]}}}", "cors.allowOrigins[0]: 'http://a.b/' is not what a"),
+        ("server: {rest: {cors: {allowOrigins: [https://A.b]}}}", "cors.allowOrigins[0]: 'https://A.b' is not what a"),
+        ("server: {rest: {cors: {allowOrigins: ['null']}}}", "cors.allowOrigins[0]: 'null' is not what a browser"),
+        (
+            "server: {rest: {cors: {allowOrigins: ['*'], allowHeaders: [x y]}}}",
+            "wrong-value: spec.server.rest.cors.allowHeaders[0]: 'x y' is not the name of a header",
+        ),
+        (
+            "server: {rest: {cors: {maxAge: 1m}}}",
+            "useless-key: spec.server.rest.cors.maxAge: has no effect without allowOrigins",
+        ),
         ("tls: {mode: tls, privateKey: a.pem}", "missing-key: spec.tls needs certificate with mode: tls"),
         ("tls: {certificate: a.pem}", "useless-key: spec.tls.certificate has no effect with mode: off"),
         (

@@ -68,9 +68,10 @@ class Exchange:
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
-        length = (b"content-length", str(len(body)).encode())
+        # RFC 9110, section 8.6: a 204 has no length.
+        length: list[RawHeader] = [] if status == 204 else [(b"content-length", str(len(body)).encode())]
         closing = self._must_close()
-        await self.start(status, [*headers, length, _CLOSE] if closing else [*headers, length])
+        await self.start(status, [*headers, *length, _CLOSE] if closing else [*headers, *length])
         if closing:
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
             await self._linger()

@@ -18,7 +18,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _MAX_HEAD = 64 << 10  # bytes of names and values
 _PREFIX = b"grpc-metadata-"
-_TAKEN_IN = (
+TAKEN_IN = (
     "authorization",
     "x-request-id",
     "traceparent",
@@ -27,6 +27,8 @@ _TAKEN_IN = (
     "idempotency-key",
     "accept-language",
 )
+"""The request headers that become metadata under their own names, whatever the policy."""
+
 _GIVEN_OUT = frozenset(
     {
         "x-request-id",
@@ -83,7 +85,7 @@ class HeadReader:
     """Reads request heads: which headers become metadata is the service's choice."""
 
     def __init__(self, propagate: Iterable[str]) -> None:
-        self._names = {name.encode(): name for name in (*_TAKEN_IN, *(name.lower() for name in propagate))}
+        self._names = {name.encode(): name for name in (*TAKEN_IN, *(name.lower() for name in propagate))}
 
     def read(self, headers: RawHeaders) -> RequestHead:
         """The head of a request; names come lower-case, as ASGI has them."""

@@ -14,6 +14,7 @@ from uvicorn.config import Config
 from ..definition import Definition
 from ..pipeline import Endpoint
 from ..protojson.codec import Codec, CodecFor
+from .cors import App, CorsApp
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
 from .rest_app import RestApp, Spawn
@@ -39,6 +40,10 @@ class RestTransport:
         reuse_port: bool,
     ) -> None:
         self._app = RestApp(definition, endpoints, codecs(definition), spawn)
+        self._outermost: App = self._app
+        if (cors := definition.policies.rest.cors) is not None:
+            propagate = definition.policies.observability.propagate
+            self._outermost = CorsApp(self._app, self._app.methods_at, cors, propagate)
         self._address = (host, port)
         self._reuse_port = reuse_port
         self._listening = Listening(
@@ -52,7 +57,7 @@ class RestTransport:
         """Bind and listen; returns the port. Raises OSError where the address cannot be had."""
         sock = listening_socket(*self._address, reuse_port=self._reuse_port)
         config = Config(
-            self._app,
+            self._outermost,
             interface="asgi3",
             http="httptools",
             ws="none",

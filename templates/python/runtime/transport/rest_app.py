@@ -76,6 +76,14 @@ class RestApp:
         finally:
             connection.serving = None
 
+    def methods_at(self, path: str) -> tuple[str, ...]:
+        """The HTTP methods that a raw path is served under, "*" for any; none for a path that no route has."""
+        try:
+            found = self._router.match("", path)
+        except BadPathError:
+            return ()
+        return ("*",) if isinstance(found, Match) else found.allow
+
     def raw_refusal(self, error: ServiceError) -> bytes:
         """The whole response to what never becomes a request, as the connection writes it."""
         answer = answer_of(error, Metadata(), self._table)
@@ -96,7 +104,10 @@ class RestApp:
         except BadPathError:
             await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
             return
-        if isinstance(found, NoMatch):
+        if isinstance(found, NoMatch) and verb == "OPTIONS" and (found.allow or path == "*"):
+            allowed = ", ".join((*found.allow, "OPTIONS"))
+            await exchange.respond(204, [(b"allow", allowed.encode())], b"")
+        elif isinstance(found, NoMatch):
             if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
                 await self._refuse(exchange, upgrade_required(), _UPGRADE)
                 return

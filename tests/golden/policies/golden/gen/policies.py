@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..runtime.snapshot import (
     AdminPolicy,
+    CorsPolicy,
     DeadlinePolicy,
     GrpcPolicy,
     Keepalive,
@@ -39,7 +40,20 @@ POLICIES = Snapshot(
         keepalive=Keepalive(time=7200.0, timeout=20.0, min_ping_interval=300.0),
         reflection=True,
     ),
-    rest=RestPolicy(port=0, max_body_bytes=2097152, emit_defaults=True, unknown_fields="ignore", errors="google"),
+    rest=RestPolicy(
+        port=0,
+        max_body_bytes=2097152,
+        emit_defaults=True,
+        unknown_fields="ignore",
+        errors="google",
+        cors=CorsPolicy(
+            allow_origins=("https://page.example.com",),
+            allow_headers=(),
+            expose_headers=("retry-after",),
+            allow_credentials=False,
+            max_age=3600.0,
+        ),
+    ),
     admin=AdminPolicy(port=9090, bind="127.0.0.1"),
     workers=1,
     lifecycle=LifecyclePolicy(
@@ -59,5 +73,5 @@ POLICIES = Snapshot(
         propagate=(),
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
-    hash="a7f24505a13d5ef6",
+    hash="cfb446fdf198e084",
 )
