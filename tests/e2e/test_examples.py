@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from grpc import StatusCode, aio
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
 
 from tests.e2e.projects import EXAMPLES, Process, holdfast, serving
 from tests.e2e.wire import PATIENCE, Stub
@@ -132,6 +134,20 @@ async def test_a_stream_is_followed_over_rest_while_it_goes_on(
             await chat_stub.call(f"{CHAT}/Post", {"room": "rooms/live", "message": {"author": "ada", "text": text}})
             line = await anext(lines)
             assert json.loads(line)["result"]["text"] == text, line
+
+
+async def test_who_talks_over_a_web_socket_hears_the_others_and_themselves(chat: Process, chat_stub: Stub) -> None:
+    url = f"ws://127.0.0.1:{chat.rest_port}/v1/rooms/socket:talk"
+    async with connect(url, proxy=None) as socket:
+        await socket.send('{"author": "ada", "text": "one"}')
+        assert json.loads(await socket.recv())["text"] == "one"
+        message = {"room": "rooms/socket", "message": {"author": "bob", "text": "two"}}
+        await chat_stub.call(f"{CHAT}/Post", message)
+        assert json.loads(await socket.recv())["author"] == "bob"
+        await socket.send('{"author": "troll", "text": "!"}')
+        assert json.loads(await socket.recv())["error"]["reason"] == "MUTED"
+        with pytest.raises(ConnectionClosedError, match="1011"):
+            await socket.recv()
 
 
 async def test_a_stream_of_requests_has_one_answer(chat_stub: Stub) -> None:

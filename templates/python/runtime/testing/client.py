@@ -18,13 +18,15 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
+from websockets.exceptions import InvalidHandshake
 
 from ..call import Header
 from ..codes import BY_NUMBER
 from ..definition import Kind, Method, Route
 from ..metadata import Metadata
+from . import web_socket
 from .entries import Entry
-from .rest_request import RestRequest, rest_request
+from .rest_request import RestRequest, frame, rest_request
 from .scripted import PATIENCE
 
 _LARGEST: Final = 64 << 20  # bytes of a message that the client takes
@@ -117,7 +119,8 @@ class Client:
     ) -> Outcome:
         """Call an RPC by one of its entries, with its sample requests unless others are given.
 
-        A request stream over gRPC takes an iterator too, and stays open as long as that has not ended.
+        A request stream takes an iterator too, and stays open as long as that has not ended; over REST a
+        bidirectional one does.
         `deadline` is what the server is told, in seconds from now; `proto_names` spells JSON as the contract
         does. Cancelling this cancels the call. Raises TimeoutError for a call that does not end.
         """
@@ -128,6 +131,8 @@ class Client:
                 while isinstance(messages, Sequence) and outcome.message == _LOST:
                     outcome = await self._over_grpc(entry.method, messages, metadata, deadline)
                 return outcome
+            if entry.over_web_socket:
+                return await self._over_web_socket(entry.route, entry, messages, metadata, deadline, proto_names)
             if not isinstance(messages, Sequence):
                 raise TypeError("a REST request has its messages in one body")
             request = rest_request(entry.route, messages, proto_names=proto_names)
@@ -142,11 +147,9 @@ class Client:
         deadline: float | None = None,
     ) -> Outcome:
         """Send an HTTP request; the answer is read as that route's, where one is given."""
-        headers = [_http_header(name, value) for name, value in metadata]
+        headers = _http_headers(metadata, deadline)
         if request.content_type:
             headers.append(("content-type", request.content_type))
-        if deadline is not None:
-            headers.append(("grpc-timeout", f"{round(deadline)}S" if deadline > 3600 else f"{round(deadline * 1000)}m"))
         try:
             response = await self.http.request(
                 request.verb, self.addresses.rest + request.target, content=request.body, headers=headers
@@ -159,21 +162,15 @@ class Client:
             return Outcome(
                 StatusCode.OK, responses=responses, headers=answered, http=response.status_code, body=response.content
             )
-        status = _error_status(response.content) if response.content else Status()
-        return Outcome(
-            BY_NUMBER[status.code] if status.code else StatusCode.UNKNOWN,
-            status.message,
-            status=status,
-            headers=answered,
-            http=response.status_code,
-            body=response.content,
-        )
+        return _failed(response.content, answered, response.status_code)
 
     async def converse(self, entry: Entry, requests: Sequence[Message]) -> tuple[Message, ...]:
         """Send each request of a bidirectional stream once the answer to the last one has come; the answers.
 
-        Raises TimeoutError where no answer comes, AioRpcError for a stream that fails.
+        Raises TimeoutError where no answer comes, AioRpcError or ConnectionClosed for a stream that fails.
         """
+        if entry.route is not None:
+            return await self._converse_over_web_socket(entry.route, requests)
         call = start(self.channel, entry.method)
         answers: list[Message] = []
         async with asyncio.timeout(PATIENCE):
@@ -212,6 +209,46 @@ class Client:
         async with asyncio.timeout(PATIENCE):
             while (state := self.channel.get_state()) is grpc.ChannelConnectivity.READY:
                 await self.channel.wait_for_state_change(state)
+
+    async def _converse_over_web_socket(self, route: Route, requests: Sequence[Message]) -> tuple[Message, ...]:
+        answers: list[Message] = []
+        async with asyncio.timeout(PATIENCE), web_socket.opened(self._socket_url(route, requests[0]), ()) as socket:
+            for request in requests:
+                await socket.send(frame(route, request), text=True)
+                answers.append(_response(route, json.loads(await socket.recv())))
+            await socket.send(web_socket.END, text=True)
+            await socket.wait_closed()
+        return tuple(answers)
+
+    async def _over_web_socket(
+        self,
+        route: Route,
+        entry: Entry,
+        requests: Sequence[Message] | AsyncIterator[Message],
+        metadata: Sequence[Header],
+        deadline: float | None,
+        proto_names: bool,
+    ) -> Outcome:
+        frames: Any
+        if isinstance(requests, Sequence):
+            frames = [frame(route, request, proto_names=proto_names) for request in requests]
+        else:
+            frames = (frame(route, request, proto_names=proto_names) async for request in requests)
+        first = requests[0] if isinstance(requests, Sequence) else entry.requests()[0]
+        try:
+            heard = await web_socket.exchange(self._socket_url(route, first), _http_headers(metadata, deadline), frames)
+        except (OSError, InvalidHandshake) as error:
+            return Outcome(StatusCode.UNAVAILABLE, f"{type(error).__name__}: {error}")
+        answered = Metadata((_metadata_name(name), value) for name, value in heard.headers)
+        responses = tuple(_response(route, value) for value in heard.values)
+        if heard.code == web_socket.NORMAL:
+            return Outcome(StatusCode.OK, responses=responses, headers=answered)
+        if not heard.failure:
+            return Outcome(StatusCode.UNAVAILABLE, "the connection was lost", responses, headers=answered)
+        return _failed(heard.failure, answered, heard.http, responses)
+
+    def _socket_url(self, route: Route, request: Message) -> str:
+        return self.addresses.rest.replace("http", "ws", 1) + rest_request(route, (request,)).target
 
     async def _over_grpc(
         self, method: Method, requests: Any, metadata: Sequence[Header], deadline: float | None
@@ -296,6 +333,13 @@ def _iterated(requests: Any) -> Any:
     return iterate()
 
 
+def _http_headers(metadata: Sequence[Header], deadline: float | None) -> list[tuple[str, str]]:
+    headers = [_http_header(name, value) for name, value in metadata]
+    if deadline is not None:
+        headers.append(("grpc-timeout", f"{round(deadline)}S" if deadline > 3600 else f"{round(deadline * 1000)}m"))
+    return headers
+
+
 def _http_header(name: str, value: str | bytes) -> tuple[str, str]:
     """Metadata as REST carries it: some names as they are, `Grpc-Metadata-` before the others, base64 for bytes."""
     text = value if isinstance(value, str) else base64.b64encode(value).decode()
@@ -334,11 +378,22 @@ def _http_body(route: Route, response: httpx.Response) -> Message:
     return message  # type: ignore[no-any-return]  # protobuf's classes are made at run time
 
 
+def _failed(body: bytes, headers: Metadata, http: int | None, responses: tuple[Message, ...] = ()) -> Outcome:
+    """The outcome that an error body tells of."""
+    status = _error_status(body) if body else Status()
+    code = BY_NUMBER[status.code] if status.code else StatusCode.UNKNOWN
+    return Outcome(code, status.message, responses, status, headers, http=http, body=body)
+
+
 def _error_status(body: bytes) -> Status:
     """The google.rpc.Status in an error body of any of the three shapes; UNKNOWN where it is none of them."""
     status = Status()
     try:
         value = json.loads(body)
+        if list(value) == ["error"] and "details" in value["error"] and "status" not in value["error"]:
+            value = value["error"]  # google.rpc.Status in a frame of its own
+        if "error" in value and "title" in value["error"]:
+            value = value["error"]  # RFC 9457's in a frame of its own
         if "error" in value:  # AIP-193
             error = value["error"]
             parsed = {"code": _number(error["status"]), "message": error["message"], "details": error["details"]}

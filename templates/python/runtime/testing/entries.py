@@ -39,6 +39,11 @@ class Entry:
         return None if self.route is None else self.route.verb
 
     @property
+    def over_web_socket(self) -> bool:
+        """Whether the call is a WebSocket's: a bidirectional one over REST is."""
+        return self.route is not None and self.method.kind is Kind.BIDI
+
+    @property
     def answers_with_body(self) -> bool:
         """Whether an answer says more than its status line: everything but a HEAD request's does."""
         return self.route is None or self.route.verb != "HEAD"
@@ -69,9 +74,9 @@ class Entry:
 
 
 def entries(definition: Definition) -> tuple[Entry, ...]:
-    """Every way in: each RPC over gRPC, then each REST route that takes plain HTTP requests.
+    """Every way in: each RPC over gRPC, then each REST route.
 
-    A route without a body has no place for a stream of requests; and no request reaches a route whose every path more
+    A route without a body has no place for a client stream; and no request reaches a route whose every path more
     specific ones take (Firestore has one).
     """
     over_grpc = [Entry(method) for method in definition.methods]
@@ -79,7 +84,7 @@ def entries(definition: Definition) -> tuple[Entry, ...]:
     for route in definition.routes:
         kind = route.method.kind
         rest = _rest(route, definition.routes)
-        if rest is not None and kind is not Kind.BIDI and (route.body or kind is not Kind.CLIENT_STREAM):
+        if rest is not None and (route.body or kind is not Kind.CLIENT_STREAM):
             over_rest.append(Entry(route.method, route, rest))
     return (*over_grpc, *over_rest)
 

@@ -10,8 +10,9 @@ from types import ModuleType
 
 from grpc import StatusCode
 
-from ..call import Header, ProtocolName
+from ..call import Header
 from ..errors import ErrorRow, ServiceError, TableError, fill
+from .entries import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +60,19 @@ class Failure:
         named = self.row.code is StatusCode.INVALID_ARGUMENT and "field" in self.row.placeholders
         return [(self.values["field"], self.text)] if named else []
 
-    def http(self, protocol: ProtocolName) -> int | None:
-        """The HTTP status that the caller must see, None over gRPC."""
-        return self.row.http if protocol == "rest" else None
+    def http(self, entry: Entry) -> int | None:
+        """The HTTP status that the caller must see: None over gRPC and WebSocket."""
+        return self.row.http if entry.protocol == "rest" and not entry.over_web_socket else None
 
-    def pushback(self, protocol: ProtocolName) -> float | None:
-        """Seconds that the protocol's own advice must say: milliseconds over gRPC, whole seconds over REST."""
+    def pushback(self, entry: Entry) -> float | None:
+        """Seconds that the protocol's own advice must say: milliseconds over gRPC, whole seconds over REST.
+
+        None over WebSocket, which has a place for none.
+        """
         seconds = self.row.retry_after
-        if seconds is None:
+        if seconds is None or entry.over_web_socket:
             return None
-        return float(math.ceil(seconds)) if protocol == "rest" else math.ceil(round(seconds * 1000, 6)) / 1000
+        return float(math.ceil(seconds)) if entry.protocol == "rest" else math.ceil(round(seconds * 1000, 6)) / 1000
 
     def error(self) -> TableError:
         """The exception of the generated class, as a handler raises it."""

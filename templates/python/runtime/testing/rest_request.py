@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from ..definition import Capture, Route
+from ..definition import Capture, Kind, Route
 from .samples import is_map, sample, variants
 
 _JSON: Final = "application/json"
@@ -54,6 +54,7 @@ def carried(route: Route, requests: Sequence[M], rest: tuple[str, ...] = ("p",))
     Without a body, repeated messages, maps and the like have no place; what the path and the query say is the same
     for every request of a stream. `rest` is what `**` stands for.
     """
+    route = _with_body(route)
     first, *others = (_carried_alone(route, request, rest) for request in requests)
     return (first, *(_with_the_path_of(route, first, other) for other in others))
 
@@ -76,13 +77,16 @@ def carried_back(route: Route, response: M) -> M:
 def rest_request(route: Route, requests: Sequence[Message], *, proto_names: bool = False) -> RestRequest:
     """The HTTP request that brings these messages (which `carried` has made fit) by that route.
 
-    Several are the elements of a client stream. `proto_names` spells fields as the contract does, not in
-    lowerCamelCase: both are accepted.
+    Several are the elements of a client stream; those of a bidirectional stream go into frames, and the request is its
+    upgrade. `proto_names` spells fields as the contract does, not in lowerCamelCase: both are accepted.
     """
+    route = _with_body(route)
     path = _path(route, requests[0])
     bare = [_without_captures(route, request) for request in requests]
     verb = route.verb if route.verb != "*" else "POST" if route.body else "GET"
     query = urlencode(list(_parameters(route, bare[0], proto_names=proto_names)))
+    if route.method.kind is Kind.BIDI:
+        return RestRequest("GET", path, query)
     if route.method.kind.streams_requests:
         values = [_body_value(route, message, proto_names) for message in bare]
         return RestRequest(verb, path, query, json.dumps(values).encode(), _JSON)
@@ -92,6 +96,17 @@ def rest_request(route: Route, requests: Sequence[Message], *, proto_names: bool
     if not route.body or not _has_body(route, bare[0]):
         return RestRequest(verb, path, query)
     return RestRequest(verb, path, query, json.dumps(_body_value(route, bare[0], proto_names)).encode(), _JSON)
+
+
+def frame(route: Route, request: Message, *, proto_names: bool = False) -> bytes:
+    """The WebSocket frame that brings that request of a bidirectional stream."""
+    route = _with_body(route)
+    return json.dumps(_body_value(route, _without_captures(route, request), proto_names)).encode()
+
+
+def _with_body(route: Route) -> Route:
+    """The route as its requests are made: a frame of a bidirectional stream without a body is the whole request."""
+    return replace(route, body="*") if route.method.kind is Kind.BIDI and not route.body else route
 
 
 def _carried_alone(route: Route, request: M, rest: tuple[str, ...]) -> M:

@@ -21,7 +21,8 @@ from orders.runtime.testing import (
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ENTRIES = one_of_each(entries(DEFINITION))
-OPEN = [entry for entry in ENTRIES if entry.protocol == "grpc" and entry.method.kind.streams_requests]
+STREAMING = [entry for entry in ENTRIES if entry.method.kind.streams_requests]
+OPEN = [entry for entry in STREAMING if entry.protocol == "grpc" or entry.over_web_socket]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)

@@ -46,7 +46,7 @@ async def test_every_row_of_the_error_table_reaches_the_caller_whole(
     scripted.plays(failing(failure.error))
     outcome = await client.call(entry, metadata=failure.asking)
     assert outcome.code is failure.row.code
-    assert outcome.http == failure.http(entry.protocol)
+    assert outcome.http == failure.http(entry)
     assert outcome.message == failure.text
     assert outcome.info.reason == failure.row.reason
     assert outcome.info.domain == DEFINITION.errors.domain
@@ -56,7 +56,7 @@ async def test_every_row_of_the_error_table_reaches_the_caller_whole(
     violations = outcome.detail(BadRequest).field_violations
     assert [(violation.field, violation.description) for violation in violations] == failure.violations
     assert outcome.retry_after == failure.row.retry_after
-    assert outcome.pushback == failure.pushback(entry.protocol)
+    assert outcome.pushback == failure.pushback(entry)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
@@ -67,7 +67,7 @@ async def test_an_error_raised_by_its_code_alone_takes_the_row_of_that_code(
     scripted.plays(failing(failure.bare))
     outcome = await client.call(entry, metadata=failure.asking)
     assert outcome.code is failure.row.code
-    assert outcome.http == failure.http(entry.protocol)
+    assert outcome.http == failure.http(entry)
     assert outcome.message == failure.text
     assert dict(outcome.info.metadata) == failure.metadata
 

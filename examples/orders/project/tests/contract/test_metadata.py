@@ -26,9 +26,9 @@ async def test_metadata_arrives_with_all_of_its_values(client: Client, scripted:
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
 async def test_headers_that_the_handler_sets_reach_the_caller(client: Client, scripted: Scripted, entry: Entry) -> None:
     async def script(received: Received) -> Messages:
-        await received.read()
         received.call.set_header("x-contract-test", "one")
         received.call.set_header("x-contract-test", "two")
+        await received.read()
         for response in entry.responses():
             yield response
 
