@@ -249,6 +249,8 @@ def _unresolved(
     named = f"{verb} {template.text}"
     if not _TOKEN.fullmatch(verb):
         yield "http-method", f'{template.text}: "{verb}" is not an HTTP method', 'such as "HEAD", or "*" for any'
+    if verb == "CONNECT":
+        yield "http-method", f"{template.text}: CONNECT asks a proxy for a tunnel, no path can have it", ""
     for variable in template.variables:
         if reason := _unfillable(variable, request, messages):
             yield "http-path-variable", f"{named}: {{{'.'.join(variable.field_path)}}}: {reason}", ""

@@ -10,7 +10,7 @@ import pytest
 from runtime.definition import Route
 from runtime.transport.routing import BadPathError, Match, NoMatch, Router
 
-from tests.runtime.wire_service import route
+from tests.runtime.wire_service import Wire, definition, route, serving
 
 
 @dataclass(frozen=True)
@@ -169,3 +169,30 @@ def test_matching_does_not_cost_more_with_more_routes() -> None:
         return best
 
     assert seconds(1000) < 3 * seconds(10)
+
+
+async def test_a_contract_may_bind_any_method_and_a_star_takes_all() -> None:
+    wire = Wire()
+    routes = (
+        route("BREW", "/v1/pots/{name}", body="*"),
+        route("get", "/v1/low/{name}"),
+        route("PLAY", "/v1/tapes/{name}"),
+        route("*", "/v1/any/{name}"),
+        route("GET", "/v1/any/special"),
+    )
+    async with serving(wire, definition(routes)) as served:
+        http = served.http
+        for verb, path in [
+            ("BREW", "/v1/pots/a"), ("get", "/v1/low/b"), ("PLAY", "/v1/tapes/c"), ("WHATEVER", "/v1/any/d"),
+            ("DELETE", "/v1/any/e"), ("GET", "/v1/any/special"), ("POST", "/v1/any/special"),
+        ]:  # fmt: skip
+            request = http.build_request(verb, path)
+            request.method = verb  # httpx makes it upper-case
+            assert (await http.send(request)).status_code == 200, verb
+        brewed = await http.request("BREW", "/v1/pots/a", json={"i32": 5, "tags": ["x" * 5000]})
+        assert brewed.json()["i32"] == 5
+        wrong = await http.request("BOIL", "/v1/pots/a")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "BREW")
+        assert (await http.request("POST", "/v1/pots/a")).status_code == 405
+    names = [request.name for request in wire.requests]
+    assert names == ["a", "b", "c", "d", "e", "", "special", "a"]

@@ -247,6 +247,7 @@ def test_a_variable_that_a_path_cannot_fill_is_refused(findings: Findings, path:
         ('custom: { kind: "HEAD" }', "http-path-template"),
         ('custom: { path: "/a" }', "http-method"),
         ('custom: { kind: "NOT A METHOD" path: "/a" }', "http-method"),
+        ('custom: { kind: "CONNECT" path: "/a" }', "http-method"),
         ('get: "/a" body: "*"', "http-body"),
         ('get: "/a" body: "deep"', "http-body"),
         ('custom: { kind: "HEAD" path: "/a" } body: "*"', "http-body"),

@@ -51,7 +51,8 @@ def _rules(services: Mapping[str, ServiceDescriptorProto], method: Method) -> It
 def route_of(rule: HttpRule, method: Method) -> Route:
     """The route that one binding of the method declares."""
     pattern = rule.WhichOneof("pattern") or ""
-    verb, template = (rule.custom.kind, rule.custom.path) if pattern == "custom" else (pattern, getattr(rule, pattern))
+    custom = pattern == "custom"
+    verb, template = (rule.custom.kind, rule.custom.path) if custom else (pattern.upper(), getattr(rule, pattern))
     bare, suffix = _without_suffix(template)
     segments: list[str] = []
     captures: list[Capture] = []
@@ -64,7 +65,7 @@ def route_of(rule: HttpRule, method: Method) -> Route:
         else:
             segments.append(unquote(part))
     return Route(
-        verb=verb.upper(),
+        verb=verb,
         template=template,
         segments=tuple(segments),
         suffix=suffix,

@@ -151,9 +151,11 @@ class Client:
         if request.content_type:
             headers.append(("content-type", request.content_type))
         try:
-            response = await self.http.request(
+            sent = self.http.build_request(
                 request.verb, self.addresses.rest + request.target, content=request.body, headers=headers
             )
+            sent.method = request.verb  # httpx makes it upper-case
+            response = await self.http.send(sent)
         except httpx.TransportError as error:
             return Outcome(StatusCode.UNAVAILABLE, f"{type(error).__name__}: {error}")
         answered = Metadata((_metadata_name(name), value) for name, value in response.headers.multi_items())

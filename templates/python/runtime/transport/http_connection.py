@@ -9,6 +9,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from .verbs import with_known_verb
 from .web_socket import WebSocketConnection
 
 HEAD_TIMEOUT = 10.0  # seconds from a connection's opening, or a request's first byte, to the end of its head
@@ -16,11 +17,16 @@ MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may h
 
 
 class Listening(ServerState):
-    """What the connections of one listener share; `bad_request` and `head_too_large` are whole responses."""
+    """What the connections of one listener share.
 
-    def __init__(self, bad_request: bytes, head_too_large: bytes) -> None:
+    `bad_request` and `head_too_large` are whole responses; with `any_verb`, requests may have methods that the parser
+    does not know.
+    """
+
+    def __init__(self, bad_request: bytes, head_too_large: bytes, *, any_verb: bool) -> None:
         super().__init__()
         self.draining = False
+        self.any_verb = any_verb
         self.bad_request = bad_request
         self.head_too_large = head_too_large
 
@@ -39,6 +45,8 @@ class HttpConnection(HttpToolsProtocol):
     def __init__(self, config: Config, listening: Listening) -> None:
         super().__init__(config=config, server_state=listening, app_state={"connection": self})
         self._in_head = True
+        self._between = True  # messages
+        self._verb = ""  # of the message at hand, where the parser does not know it
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -53,6 +61,8 @@ class HttpConnection(HttpToolsProtocol):
             self.serving.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if self._between and self.server_state.any_verb:
+            self._verb, data = with_known_verb(data)
         super().data_received(data)
         if not self._in_head:
             return
@@ -84,13 +94,20 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._between = False
         self._in_head = True
         self._head_bytes = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._between = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._stop_head_timer()
         super().on_headers_complete()
+        if self._verb:
+            self.scope["method"], self._verb = self._verb, ""
         if self.server_state.draining:
             self.close_after_response()
 

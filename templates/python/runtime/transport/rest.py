@@ -18,6 +18,7 @@ from .cors import App, CorsApp
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
 from .rest_app import RestApp, Spawn
+from .verbs import beyond_parser
 from .web_socket import WebSocketConnection
 
 _BACKLOG = 2048
@@ -49,6 +50,7 @@ class RestTransport:
         self._listening = Listening(
             bad_request=self._app.raw_refusal(invalid("request", "is no HTTP request")),
             head_too_large=self._app.raw_refusal(head_too_large()),
+            any_verb=beyond_parser(definition.routes),
         )
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None
