@@ -31,7 +31,7 @@ def resolve_routes(
     """The served routes in contract order, the errors, and the warnings.
 
     Of routes alike the first declared is served. Inside one service two alike are an error, across services a
-    warning (`duplicates` "warn"); "error" refuses both, "firstWins" allows both.
+    warning (`duplicates` "warn"); "error" refuses both, "firstWins" allows both without a word.
     """
     errors: list[Finding] = []
     warnings: list[Finding] = []
@@ -41,7 +41,7 @@ def resolve_routes(
         finding = collision.finding()
         if duplicates == "error" or (duplicates == "warn" and collision.same_service):
             errors.append(finding)
-        else:
+        elif duplicates == "warn":
             warnings.append(finding)
     routes = tuple(
         RoutePlan(rule, rpc)

@@ -44,7 +44,12 @@ def holdfast(
 
 
 def emit(
-    dest: Path, contracts: Sequence[str | Path], *, include: Sequence[Path] = (), spec: Path | None = None
+    dest: Path,
+    contracts: Sequence[str | Path],
+    *,
+    include: Sequence[Path] = (),
+    spec: Path | None = None,
+    configs: Sequence[Path] = (),
 ) -> Path:
     """The project made of these inputs in the new folder `dest`; fails with what the command says."""
     arguments: list[str | Path] = ["new", dest, "--defaults"]
@@ -54,6 +59,8 @@ def emit(
         arguments += ["-I", folder]
     if spec is not None:
         arguments += ["--spec", spec]
+    for config in configs:
+        arguments += ["--service-config", config]
     done = holdfast(*arguments)
     assert done.returncode == 0, done.stderr
     return dest
