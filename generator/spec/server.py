@@ -79,8 +79,8 @@ class RestServer(Model):
     )
     duplicate_routes: Literal["warn", "error", "firstWins"] = setting(
         "warn",
-        "Two methods with one route: warn allows it across services only, error never, firstWins always; "
-        "the first declared is served.",
+        "Two methods with one route: warn allows it across services only, with a warning, error never, firstWins "
+        "always; the first declared is served.",
     )
     cors: Cors = setting(None, "Which web pages may call.", factory=Cors.model_construct)
     expose: Literal["annotated", "all"] = setting(
