@@ -26,7 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 ENTRIES = one_of_each(entries(DEFINITION))
 LOAD = [entry for entry in ENTRIES for _ in range(20)]
 DECLARED = DEFINITION.policies.lifecycle
-PATIENT = replace(DECLARED, propagation_delay=1.0, drain_timeout=PATIENCE, cleanup_timeout=0.5)
+PATIENT = replace(DECLARED, propagation_delay=1.0, drain_timeout=PATIENCE, cleanup_timeout=5.0)
 HASTY = replace(DECLARED, propagation_delay=0.0, drain_timeout=0.1, cleanup_timeout=1.0)
 
 
