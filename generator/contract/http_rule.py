@@ -43,6 +43,10 @@ class Collision:
     second_rule: HttpRule
     same_service: bool
 
+    def is_refused(self, duplicates: str) -> bool:
+        """Whether this is an error where the spec's `server.rest.duplicateRoutes` is "warn", "error" or "firstWins"."""
+        return duplicates == "error" or (duplicates == "warn" and self.same_service)
+
     def finding(self) -> Finding:
         """What to tell the user, at the second binding's place."""
         rule = self.second_rule

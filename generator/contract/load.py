@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from generator.contract.compile import compile_protos
-from generator.contract.http_rule import bind
+from generator.contract.http_rule import bind, collisions
 from generator.contract.model import Contract, File, HttpRule, Kind, Message, Rpc, Service
 from generator.contract.service_config import MIXINS, NO_CONFIG, ConfigRule, ServiceConfig
 from generator.contract.source_info import HTTP_OPTION, SourceInfo
@@ -37,7 +37,12 @@ _KINDS = {
 
 
 def load(
-    roots: Sequence[str], include: Sequence[Path], dependencies: Sequence[str] = (), config: ServiceConfig = NO_CONFIG
+    roots: Sequence[str],
+    include: Sequence[Path],
+    dependencies: Sequence[str] = (),
+    config: ServiceConfig = NO_CONFIG,
+    *,
+    duplicates: str = "warn",
 ) -> Contract:
     """The contract of the .proto files `roots` (import paths), looked for among the provided files, then in `include`.
 
@@ -46,8 +51,8 @@ def load(
     and its http rules stand in the place of annotations.
 
     Raises InputError with everything protoc found wrong; when it found nothing, with all that is wrong with the
-    http rules and the files' names, and all that `config` names in vain. Routes that collide are no error here: see
-    `collisions`.
+    http rules and the files' names, and all that `config` names in vain. Routes that collide are no error by themselves:
+    see `collisions`. They are told with the others, as far as `duplicates` (the spec's mode) refuses them.
     """
     roots = tuple(dict.fromkeys(roots))
     within = sources(include)
@@ -70,7 +75,8 @@ def load(
     peers = {path: tuple(_ServiceReader(declared[path], infos[path], types.messages, None).read()) for path in called}
     findings += _named_in_vain(config, services)
     if findings:
-        raise InputError(findings)
+        alike = (collision.finding() for collision in collisions(services) if collision.is_refused(duplicates))
+        raise InputError([*findings, *alike])
     return _contract(descriptor_set, roots, infos, types, services, peers)
 
 

@@ -39,7 +39,7 @@ def resolve_routes(
     for collision in collisions(services):
         shadowed.add(id(collision.second_rule))
         finding = collision.finding()
-        if duplicates == "error" or (duplicates == "warn" and collision.same_service):
+        if collision.is_refused(duplicates):
             errors.append(finding)
         elif duplicates == "warn":
             warnings.append(finding)

@@ -57,9 +57,10 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
     except InputError as error:
         findings += error.findings
     called = dependency_contracts(spec) if spec else ()
+    duplicates = spec.body.server.rest.duplicate_routes if spec else "warn"
     try:
         roots = configuration.contract_roots(project, config)
-        contract = load_contract(roots, [project / CONTRACT_FOLDER], called, rules)
+        contract = load_contract(roots, [project / CONTRACT_FOLDER], called, rules, duplicates=duplicates)
     except InputError as error:
         findings += error.findings
     if contract is None or spec is None or findings:

@@ -71,9 +71,10 @@ def read(
     except InputError as error:
         findings += error.findings
     called = dependency_contracts(loaded) if loaded else ()
+    duplicates = loaded.body.server.rest.duplicate_routes if loaded else "warn"
     try:
         resolved = resolve_inputs(contracts, include)
-        contract = load_contract(resolved.roots, resolved.include, called, rules)
+        contract = load_contract(resolved.roots, resolved.include, called, rules, duplicates=duplicates)
     except InputError as error:
         findings += error.findings
     if resolved is None or contract is None or loaded is None or findings:

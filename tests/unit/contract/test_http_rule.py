@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.contract.http_rule import TemplateError, collisions, parse_template
+from generator.contract.load import load
 from generator.contract.model import Contract, HttpRule, Variable
-from generator.errors import Finding, Place
+from generator.errors import Finding, InputError, Place
 
 Read = Callable[..., Contract]
 Findings = Callable[..., list[Finding]]
+Write = Callable[[dict[str, str]], Path]
 
 MESSAGES = """
 enum Color { RED = 0; }
@@ -282,6 +285,40 @@ def test_all_that_is_wrong_in_all_services_is_found_at_once(findings: Findings) 
         "http-path-template",
         "http-path-template",
     ]
+
+
+EVERYTHING_WRONG = (
+    'get: "/v1/fine/{id}"',
+    'get: "/v1//x"',
+    'get: "/v1/{deep.gone}"',
+    'get: "/v1/{tags}"',
+    'get: "/v1/body" body: "*"',
+    'get: "/v1/fine/{card}"',
+    'get: "/v1/{id={deep.id}}"',
+)
+
+
+def test_routes_alike_are_told_with_whatever_else_is_wrong(findings: Findings) -> None:
+    found = findings(contract_of(service(*EVERYTHING_WRONG)))
+    first = (2 + MESSAGES.count("\n")) + 2
+    assert [(finding.place.line - first, finding.place.column, finding.id) for finding in found] == [
+        (2, 2, "http-path-template"),
+        (4, 2, "http-path-variable"),
+        (6, 2, "http-path-variable"),
+        (8, 2, "http-body"),
+        (12, 2, "http-path-template"),
+        (10, 2, "duplicate-route"),
+    ]
+
+
+@pytest.mark.parametrize(("mode", "told"), [("warn", ["S"]), ("error", ["S", "T"]), ("firstWins", [])])
+def test_routes_alike_are_told_as_far_as_the_spec_refuses_them(write: Write, mode: str, told: list[str]) -> None:
+    services = [service('get: "/a"', 'get: "/a"', 'get: "//"'), service('get: "/a"', name="T")]
+    folder = write(contract_of(*services))
+    with pytest.raises(InputError) as caught:
+        load(["a.proto"], [folder], duplicates=mode)
+    messages = [finding.message for finding in caught.value.findings if finding.id == "duplicate-route"]
+    assert [message.split(".")[1] for message in messages] == told
 
 
 def test_two_bindings_alike_in_one_service_collide(read: Read) -> None:
