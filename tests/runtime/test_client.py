@@ -130,6 +130,7 @@ async def test_no_call_is_begun_without_time_for_it(method: Any) -> None:
         with pytest.raises(DependencyError) as caught:
             await call_dependency(sample.client, method)
         assert (caught.value.code, caught.value.code_received) == (StatusCode.DEADLINE_EXCEEDED,) * 2
+        assert caught.value.message_received == "no time was left to call it"  # gRPC was not asked
         assert sample.peer.received == []
 
 
