@@ -1,6 +1,8 @@
 """A project is spared a run only while nothing of it, and nothing that makes it, has changed."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from generator.cli import main
 from generator.project import record
 
+ROOT = Path(__file__).parents[3]
 FILES = ["pyproject.toml", "contract/a.proto", "src/p/gen/a.py", ".holdfast/lock.yaml"]
 FOLDERS = ["contract", "src/p/gen", ".holdfast"]
 
@@ -128,3 +131,15 @@ def test_what_was_edited_by_hand_is_found_all_the_same(tmp_path: Path, monkeypat
         file.write("# mine\n")
     assert main(["generate", "--project", str(project)]) == 1
     assert main(["check", "--project", str(project)]) == 11
+
+
+def test_a_spared_run_loads_none_of_what_takes_long_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tmp_path / "shop"
+    monkeypatch.setenv(record.VARIABLE, str(tmp_path / "records"))
+    made = subprocess.run([sys.executable, "-m", "generator", "new", str(project), "--defaults"], cwd=ROOT, check=False)
+    assert made.returncode == 0
+    command = [sys.executable, "-X", "importtime", "-m", "generator", "generate", "--project", str(project)]
+    loaded = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stderr
+    modules = {line.rpartition("|")[2].strip().partition(".")[0] for line in loaded.splitlines()}
+    assert "generator" in modules
+    assert modules.isdisjoint({"black", "copier", "google", "grpc_tools", "jinja2", "pydantic", "rich", "yaml"})
