@@ -30,6 +30,7 @@ spec:
   methods:
     GetOrder: {deadline: {default: 1s, max: 2s}}
 """
+JOBS = "type: google.api.Service\napis: [{name: google.longrunning.Operations}]\n"
 
 
 def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
@@ -81,7 +82,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
     """The folder a user is in: a contract with an import, and a spec."""
-    files = {"protos/acme/orders/v1/orders.proto": ORDERS, "protos/acme/common/money.proto": MONEY, "spec.yaml": SPEC}
+    files = {
+        "protos/acme/orders/v1/orders.proto": ORDERS,
+        "protos/acme/common/money.proto": MONEY,
+        "spec.yaml": SPEC,
+        "jobs.yaml": JOBS,
+    }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
@@ -107,15 +113,18 @@ def test_copier_and_new_give_the_same_project(repository: Path, here: Path) -> N
         f"contract={contract}",
         "include=protos",
         "spec=spec.yaml",
+        "service_config=jobs.yaml",
         "description=Sells “things” & more",
     )
     copier("copy", "--trust", "--defaults", "--quiet", *(f"--data={one}" for one in data), repository, "one", cwd=here)
     options = ("--contract", contract, "-I", "protos", "--spec", "spec.yaml", "--name", "AcmeOrders-API2")
+    options += ("--service-config", "jobs.yaml")
     holdfast(repository, "new", "two", *options, "--set", data[-1], "--defaults", cwd=here)
 
     assert tree(here / "one") == tree(here / "two")
     assert (here / "two/contract/acme/common/money.proto").read_text() == MONEY
     assert (here / "two/resilience.yaml").read_text() == SPEC
+    assert (here / "two/contract/jobs.yaml").read_text() == JOBS
     assert 'package = "acme_orders_api2"' in (here / "two/pyproject.toml").read_text()
     holdfast(repository, "check", "--project", "one", cwd=here)
 

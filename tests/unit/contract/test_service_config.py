@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
 from google.api import http_pb2, service_pb2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from generator.contract.load import load
 from generator.contract.model import Contract
@@ -246,3 +250,30 @@ def test_no_field_of_the_format_is_unknown(here: Path, form: str) -> None:
     assert len(configured(here, "".join(f"{name}: {{}}\n" for name in sorted(top))).services) == 1
     rule = {getattr(field, form) for field in http_pb2.HttpRule.DESCRIPTOR.fields}
     assert not [line for line in told(here, rules(str(dict.fromkeys(sorted(rule), 1)))) if "unknown-key" in line]
+
+
+KEYS = ["type", "apis", "http", "rules", "name", "mixins", "selector", "get", "custom", "kind", "path", "body"]
+KEYS += ["response_body", "responseBody", "additional_bindings", "additionalBindings", "title"]
+VALUES = st.recursive(
+    st.sampled_from(
+        ["shop.v1.Shop", "shop.v1.Shop.Get", "google.api.Service", "/v1/{name=items/*}", "*", "", None, 1, 1.5]
+    )
+    | st.booleans()
+    | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
+    max_leaves=25,
+)
+RULES = st.lists(st.dictionaries(st.sampled_from(KEYS[6:]), VALUES, max_size=6), max_size=3)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(VALUES, st.builds(lambda rules, apis: {"http": {"rules": rules}, "apis": apis}, RULES, VALUES)))
+def test_whatever_stands_there_is_a_configuration_or_findings(here: Path, content: object) -> None:
+    with contextlib.suppress(InputError):
+        configured(here, json.dumps(content))
+
+
+@pytest.mark.parametrize("text", [r"\uD800", r"\u0000", r"\u202e", r"\U0001F600"])
+def test_odd_characters_are_findings_too(here: Path, text: str) -> None:
+    for rule in ("get: '%s'", "selector: '%s'", "custom: {kind: '%s', path: /x}", "get: /x, body: '%s'"):
+        assert told(here, rules("{selector: shop.v1.Shop.Get, " + (rule % text).replace("'", '"') + "}"))
