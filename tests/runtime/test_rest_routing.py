@@ -140,6 +140,13 @@ def test_a_custom_verb_is_one_only_where_it_is_registered() -> None:
     assert found(routes, "/v1/a:stop") == ("/v1/{x}", ("a:stop",))
 
 
+def test_a_custom_verb_of_another_method_is_no_data() -> None:
+    routes = Router([Target(route("GET", "/v1/{x}")), Target(route("POST", "/v1/{x}:go"))])
+    assert routes.match("GET", "/v1/a:go") == NoMatch(("POST",))
+    assert found(routes, "/v1/a%3Ago") == ("/v1/{x}", ("a:go",))
+    assert routes.match("POST", "/v1/a:stop") == NoMatch(("GET", "HEAD"))
+
+
 def test_a_known_path_under_another_method_says_which_it_has() -> None:
     routes = Router([Target(route("GET", "/v1/{x}")), Target(route("DELETE", "/v1/a")), Target(route("PUT", "/v1/b"))])
     assert routes.match("POST", "/v1/a") == NoMatch(("DELETE", "GET", "HEAD"))

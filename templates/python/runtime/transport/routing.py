@@ -88,6 +88,8 @@ class Router(Generic[Target]):
             target = _find(self._root, decoded, 0, _Wanted(suffix, wanted, allow))
             if target is not None:
                 return Match(target, _captured(target.route, segments))
+            if suffix and allow:  # a verb of another method's: here it is one, and so no data
+                break
         return NoMatch(_allowed(allow))
 
     def _leaf(self, segments: tuple[str, ...]) -> _Leaf[Target]:
