@@ -25,6 +25,7 @@ from generator.render import (
 from generator.render.emit import Emit, Owner
 from generator.render.environment import environment
 from generator.render.layout import from_import
+from generator.render.openapi import document
 from generator.render.python import Expression, comment
 from generator.spec.codes import canonical_codes
 
@@ -44,7 +45,7 @@ def render(plan: Plan, formatted: Mapping[str, bytes] | None = None) -> tuple[Em
     keywords.check(plan.contract)
     known = formatted or {}
     emits = [*_templates(plan), *protobuf.render(plan.contract, plan.package), *_runtime(plan.package)]
-    emits.append(_descriptor_set(plan))
+    emits += [_descriptor_set(plan), _openapi(plan)]
     return tuple(sorted((_finish(emit, known) for emit in emits), key=lambda emit: emit.path))
 
 
@@ -142,6 +143,10 @@ def _runtime(package: str) -> Iterator[Emit]:
 def _descriptor_set(plan: Plan) -> Emit:
     content = plan.contract.descriptor_set.SerializeToString(deterministic=True)
     return Emit(".holdfast/contract.binpb", Owner.MANAGED, content, "contract.binpb")
+
+
+def _openapi(plan: Plan) -> Emit:
+    return Emit(f"src/{plan.package}/gen/openapi.json", Owner.MANAGED, document.render(plan), "openapi.json")
 
 
 def _file(path: str, owner: Owner, *, template: str = "", **context: object) -> Emit:

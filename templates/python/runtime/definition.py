@@ -6,6 +6,7 @@ import enum
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.protobuf.message import Message
@@ -100,6 +101,7 @@ class Definition:
     policies: Snapshot
     open_clients: Callable[[], AbstractAsyncContextManager[Any]]
     codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
+    openapi: Path | None = None  # the document of the REST side, None for none to serve
 
     @property
     def methods(self) -> tuple[Method, ...]:

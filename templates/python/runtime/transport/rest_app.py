@@ -21,6 +21,7 @@ from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader, Receive, Scope, Send
 from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_verb
 from .http_head import HeadReader, response_headers
+from .pages import PAGE_METHODS, Pages
 from .rest_wire import ServedRoute, StreamWire
 from .routing import BadPathError, Match, NoMatch, Router
 from .web_socket_wire import WebSocketWire, check_upgrade
@@ -57,6 +58,7 @@ class RestApp:
             for route in definition.routes
             if route.method.kind is Kind.BIDI
         )
+        self._pages = Pages(definition.name, definition.openapi, self._is_literal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a caller that goes away ends it by cancelling this task."""
@@ -77,7 +79,9 @@ class RestApp:
             connection.serving = None
 
     def methods_at(self, path: str) -> tuple[str, ...]:
-        """The HTTP methods that a raw path is served under, "*" for any; none for a path that no route has."""
+        """The HTTP methods that a raw path is served under, "*" for any; none for a path that is not."""
+        if path in self._pages:
+            return PAGE_METHODS
         try:
             found = self._router.match("", path)
         except BadPathError:
@@ -96,6 +100,8 @@ class RestApp:
             await self._refuse(exchange, head_too_large())
             return
         verb, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if path in self._pages and await self._page(scope, exchange, path):
+            return
         try:
             if exchange.upgrades and verb == "GET" and isinstance(bound := self._sockets.match(verb, path), Match):
                 await self._converse(scope, exchange, bound)
@@ -104,20 +110,36 @@ class RestApp:
         except BadPathError:
             await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
             return
-        if isinstance(found, NoMatch) and verb == "OPTIONS" and (found.allow or path == "*"):
-            allowed = ", ".join((*found.allow, "OPTIONS"))
-            await exchange.respond(204, [(b"allow", allowed.encode())], b"")
-        elif isinstance(found, NoMatch):
+        if isinstance(found, NoMatch):
             if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
                 await self._refuse(exchange, upgrade_required(), _UPGRADE)
-                return
-            allow = (b"allow", ", ".join(found.allow).encode())
-            fault = wrong_verb(found.allow) if found.allow else no_route()
-            await self._refuse(exchange, fault, [allow] if found.allow else [])
+            elif found.allow or (verb == "OPTIONS" and path == "*"):
+                await self._no_method(exchange, verb, found.allow)
+            else:
+                await self._refuse(exchange, no_route())
         elif found.target.route.method.kind is Kind.BIDI:
             await self._refuse(exchange, upgrade_required(), _UPGRADE)
         else:
             await self._call(scope, exchange, found)
+
+    async def _page(self, scope: Scope, exchange: Exchange, path: str) -> bool:
+        """Answer with a page of the port's own; False where it is not there after all."""
+        if scope["method"] in PAGE_METHODS:
+            return await self._pages.answer(exchange, path, dict(scope["headers"]))
+        await self._no_method(exchange, scope["method"], PAGE_METHODS)
+        return True
+
+    async def _no_method(self, exchange: Exchange, verb: str, allowed: tuple[str, ...]) -> None:
+        """Answer a request for a path that is served under other methods only: OPTIONS asks which."""
+        if verb == "OPTIONS":
+            await exchange.respond(204, [(b"allow", ", ".join((*allowed, "OPTIONS")).encode())], b"")
+        else:
+            await self._refuse(exchange, wrong_verb(allowed), [(b"allow", ", ".join(allowed).encode())])
+
+    def _is_literal(self, path: str) -> bool:
+        """Whether a route has that very path, without variables."""
+        found = self._router.match("GET", path)
+        return isinstance(found, Match) and not {"*", "**"} & set(found.target.route.segments)
 
     async def _call(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
         served = found.target
