@@ -1,4 +1,4 @@
-"""The sample service as a real process: started, watched and stopped by the tests of signals and workers."""
+"""A service as a real process: started, watched and stopped by the tests of signals and workers."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ PATIENCE = 30.0  # seconds until a test gives up; nothing takes this long
 
 
 class ServerProcess:
-    """A process of `tests.runtime.sample_process`, its stdout read line by line, its stderr kept in a file."""
+    """A process of such a module, its stdout read line by line, its stderr kept in a file."""
 
-    def __init__(self, stderr: Path, lifecycle: dict[str, float], environ: dict[str, str]) -> None:
+    def __init__(self, stderr: Path, module: str, lifecycle: dict[str, float], environ: dict[str, str]) -> None:
         self._stderr = stderr
         ports = {"GRPC_PORT": "0", "REST_PORT": "0", "ADMIN_PORT": "0", "HOST": "127.0.0.1"}
         path = os.pathsep.join([str(ROOT), str(ROOT / "templates/python")])
         with stderr.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.runtime.sample_process"],
+                [sys.executable, "-W", "error", "-m", module],
                 env={**os.environ, **ports, "PYTHONPATH": path, "SAMPLE_LIFECYCLE": json.dumps(lifecycle), **environ},
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -86,9 +86,14 @@ class ServerProcess:
 
 
 @contextmanager
-def started(folder: Path, lifecycle: dict[str, float] | None = None, **environ: str) -> Iterator[ServerProcess]:
+def started(
+    folder: Path,
+    lifecycle: dict[str, float] | None = None,
+    module: str = "tests.runtime.sample_process",
+    **environ: str,
+) -> Iterator[ServerProcess]:
     """A process that is killed at the end, should it still run."""
-    process = ServerProcess(folder / "stderr", lifecycle or {}, environ)
+    process = ServerProcess(folder / "stderr", module, lifecycle or {}, environ)
     try:
         yield process
     finally:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from ..errors import ServiceError
 from .faults import caller_gone, invalid, too_large, unsupported_media_type
+from .framing import TURN
 from .http_connection import HttpConnection
 from .http_head import RequestHead
 from .web_socket import WebSocketConnection
@@ -30,7 +31,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 class Exchange:
     """Reads the body when it is asked for, and knows what to do with a connection whose body nobody asked for."""
 
-    __slots__ = ("_body_done", "_limit", "_receive", "_send", "connection", "head", "started")
+    __slots__ = ("_body_done", "_limit", "_receive", "_send", "_written", "connection", "head", "started")
 
     def __init__(
         self, head: RequestHead, receive: Receive, send: Send, connection: HttpConnection, *, limit: int
@@ -39,6 +40,7 @@ class Exchange:
         self.connection = connection
         self.started = False
         self._receive = receive
+        self._written = 0  # parts of the response
         self._send = send
         self._limit = limit  # bytes of a request body
         self._body_done = not head.may_have_body
@@ -86,6 +88,9 @@ class Exchange:
     async def write(self, body: bytes) -> None:
         """Send a part of the body; returns when the connection's buffer has room for more."""
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self._written += 1
+        if self._written % TURN == 0:
+            await asyncio.sleep(0)
 
     async def end(self, body: bytes = b"") -> None:
         """Send the last part of the body."""

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+TURN = 32
+"""Messages that a stream sends before everybody else has their turn.
+
+Writing to a peer that reads fast enough, or is gone, never waits: a handler that does not either would hold the loop,
+and not hear of its cancellation.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Framing:

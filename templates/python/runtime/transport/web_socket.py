@@ -16,6 +16,7 @@ from websockets.utils import accept_key
 
 from ..errors import ServiceError
 from .faults import caller_gone, invalid, too_large
+from .framing import TURN
 
 NORMAL, REFUSED_INPUT, FAILURE = 1000, 1008, 1011
 """Close codes (RFC 6455, section 7.4.1)."""
@@ -52,6 +53,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._late_pong = b""
+        self._sent = 0  # messages
         self._left = False  # the peer has closed, or is not to be understood any more
         self._lost = asyncio.Event()
         self._heard = True
@@ -83,6 +85,9 @@ class WebSocketConnection(asyncio.Protocol):
         if not self._left:
             self._write(Opcode.TEXT, text)
             await self._writable.wait()
+            self._sent += 1
+            if self._sent % TURN == 0:
+                await asyncio.sleep(0)
         if self._left:
             raise caller_gone()
 
