@@ -59,6 +59,10 @@ SPECIAL = frozenset({*_READ_SPECIAL, *_WRAPPED})
 
 _INTEGERS = frozenset(f"{kind}{bits}" for kind in ("int", "uint", "sint", "fixed", "sfixed") for bits in (32, 64))
 
+_CHECKED = frozenset({"string", "enum", *(kind for kind in _INTEGERS if kind.endswith("32"))})
+"""What the constructor looks at closely enough: it takes texts for strings, names and numbers for enums, and for integers
+neither bools nor numbers out of range. Numbers in quotes, rare in these, are left over."""
+
 Use = Callable[[str, str], str]
 """Notes that the module takes a name from the runtime's module of that path, and gives the name back."""
 
@@ -104,11 +108,9 @@ def _decoded_value(kind: str, type_name: str, operand: str, names: Names) -> str
         return f'{{"value": {use(SCALARS, _reader(_WRAPPED[type_name]))}({operand})}}'
     if type_name == NULL_VALUE:
         return f"{use(WELL_KNOWN, 'null_value')}({operand})"
-    if kind == "enum":  # the constructor knows the names
-        return f"{operand} if type({operand}) is str else {use(SCALARS, 'enum_number')}({operand})"
-    if type_name:
+    if type_name and kind != "enum":
         return f"{names.decoder(type_name)}({operand})"
-    if kind == "string":  # the constructor takes nothing else
+    if kind in _CHECKED:
         return operand
     reader = f"{use(SCALARS, _reader(kind))}({operand})"
     expected = {"bool": "bool", "double": "float"}.get(kind, "int" if kind in _INTEGERS else "")

@@ -67,4 +67,8 @@ CASES = (
     Case("comments", ("handlers/commented.py",)),
     Case("errors", ("gen/errors.py", "/docs/errors.md")),
     Case("policies", ("gen/policies.py",)),
+    Case(
+        "codecs",
+        ("gen/codecs/__init__.py", "gen/codecs/golden/v1/colors_json.py", "gen/codecs/golden/v1/shapes_json.py"),
+    ),
 )

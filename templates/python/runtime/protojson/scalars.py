@@ -123,13 +123,6 @@ def blob(value: object) -> bytes:
     raise RefusedError("must be base64")
 
 
-def enum_number(value: object) -> int:
-    """The number of an enum's value that is given by its number. Raises RefusedError."""
-    if type(value) is str:
-        raise RefusedError("must be a value of its enum")
-    return int32(value)
-
-
 def enum(enum_type: Any) -> Callable[[object], int]:
     """How a value of that enum is read: by its name, or by a number, which an open enum need not know.
 
@@ -208,7 +201,7 @@ def double_json(value: float) -> object:
 
 
 def single_json(value: float) -> object:
-    """A float field's value as JSON: the shortest number that it is read from again."""
+    """A float field's value as JSON: with as many digits, from six, as it takes to be read again."""
     if not math.isfinite(value):
         return double_json(value)
     for digits in range(6, 9):

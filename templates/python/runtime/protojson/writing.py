@@ -93,7 +93,7 @@ def _writer(descriptor: Any) -> Callable[[Any, Style], object]:
 def _enum_writer(enum_type: Any) -> Callable[[Any, Style], object]:
     if enum_type.full_name == NULL_VALUE:
         return _null
-    names = {number: value.name for number, value in enum_type.values_by_number.items()}
+    names = {value.number: value.name for value in reversed(enum_type.values)}  # of several, the first
     return lambda value, style: value if style.enum_numbers else names.get(value, value)
 
 

@@ -17,7 +17,7 @@ def decode_money(json: Any) -> dict[str, Any]:
     if (value := get("units")) is not None:
         fields["units"] = value if type(value) is int else integer(value)
     if (value := get("nanos")) is not None:
-        fields["nanos"] = value if type(value) is int else integer(value)
+        fields["nanos"] = value
     if len(fields) != len(json):
         raise UnusualError
     return fields

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .....runtime.protojson.codec import Generated, UnusualError
-from .....runtime.protojson.scalars import array, enum_number, integer, members
+from .....runtime.protojson.scalars import array, members
 from .....runtime.protojson.well_known import field_mask, timestamp, timestamp_json
 from .....runtime.protojson.writing import Style
 from ...google.type.money_json import decode_money, encode_money
@@ -23,7 +23,7 @@ def decode_order(json: Any) -> dict[str, Any]:
     if (value := get("lines")) is not None:
         fields["lines"] = [decode_line(item) for item in array(value)]
     if (value := get("state")) is not None:
-        fields["state"] = value if type(value) is str else enum_number(value)
+        fields["state"] = value
     if (value := get("total")) is not None:
         fields["total"] = decode_money(value)
     if (value := get("createTime")) is not None or (value := get("create_time")) is not None:
@@ -75,7 +75,7 @@ def decode_line(json: Any) -> dict[str, Any]:
     if (value := get("sku")) is not None:
         fields["sku"] = value
     if (value := get("quantity")) is not None:
-        fields["quantity"] = value if type(value) is int else integer(value)
+        fields["quantity"] = value
     if len(fields) != len(json):
         raise UnusualError
     return fields
