@@ -16,7 +16,7 @@ _ORDER: dict[str, Any] = {
         {"sku": "SKU-11873", "quantity": 2, "price": 19.95},
         {"sku": "SKU-00412", "quantity": 1, "price": 249.0},
     ],
-    "address": {"street": "12 Harbour Street", "city": "Port Ellen", "postcode": "PA42 7AA", "country": "GB"},
+    "address": {"street": "112 Old Harbour Street", "city": "Port Ellen", "postcode": "PA42 7AA", "country": "GB"},
     "labels": {"channel": "web", "campaign": "autumn"},
     "discount": 0.05,
     "gift": True,

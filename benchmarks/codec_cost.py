@@ -1,0 +1,63 @@
+"""The CPU time of an order from JSON and to JSON, in the process of an emitted service, in each of the ways there are.
+
+Run as `python -m benchmarks.codec_cost --rounds N` with the emitted project's `src` on the path; prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from google.protobuf import json_format
+from shop.gen.codecs import generated
+from shop.gen.pb.shop.v1.shop_pb2 import Order
+from shop.runtime.protojson.codec import Codec, read_body
+
+from benchmarks.message import JSON
+
+_CALLS = 2000  # of one sample
+
+
+def _ways() -> dict[str, Callable[[], object]]:
+    """What is timed, by name: `WAY read`, `WAY write` and `WAY both`."""
+    ways: dict[str, Callable[[], object]] = {}
+    codecs = {"generated": Codec(Order, generated("shop.v1.Order")), "by descriptor": Codec(Order)}
+    order = json_format.Parse(JSON, Order())
+    for name, codec in codecs.items():
+        assert codec.decode(read_body(JSON)) == order
+        assert json.loads(codec.encode(order)) == json.loads(JSON)
+        ways[f"{name} read"] = lambda codec=codec: codec.decode(read_body(JSON))
+        ways[f"{name} write"] = lambda codec=codec: codec.encode(order)
+        ways[f"{name} both"] = lambda codec=codec: codec.encode(codec.decode(read_body(JSON)))
+    ways["json_format read"] = lambda: json_format.Parse(JSON, Order())
+    ways["json_format write"] = lambda: json_format.MessageToJson(order, indent=None).encode()
+    ways["json_format both"] = lambda: json_format.MessageToJson(json_format.Parse(JSON, Order()), indent=None).encode()
+    return ways
+
+
+def _sample(way: Callable[[], object]) -> float:
+    """CPU seconds of one call."""
+    began = time.process_time()
+    for _ in range(_CALLS):
+        way()
+    return (time.process_time() - began) / _CALLS
+
+
+def main() -> None:
+    """Print the least cost of each way in seconds."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=20)
+    given = parser.parse_args()
+    ways = _ways()
+    samples: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(given.rounds):
+        for name, way in ways.items():
+            samples[name].append(_sample(way))
+    json.dump({name: min(taken) for name, taken in samples.items()}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
