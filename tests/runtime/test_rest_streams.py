@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -187,6 +189,52 @@ async def test_an_upload_is_a_json_array_or_a_value_a_line() -> None:
         empty = await served.http.post("/v1/gather")
     assert array.json() == lines.json() == {"i32": 2, "tags": ["a", "b"]}
     assert empty.json() == {}
+
+
+async def test_a_raw_upload_reaches_the_handler_part_by_part() -> None:
+    arrived = asyncio.Event()
+
+    class Taker(Wire):
+        async def deposit(self, requests: AsyncIterator[Any], call: Call) -> Any:
+            async def told() -> AsyncIterator[Any]:
+                async for part in requests:
+                    arrived.set()
+                    yield part
+
+            return await super().deposit(told(), call)
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one "
+        await asyncio.wait_for(arrived.wait(), 5)
+        yield b"two"
+
+    handler = Taker()
+    async with serving(handler) as served:
+
+        response = await served.http.post("/v1/deposit", content=parts(), headers={"content-type": "text/plain"})
+        empty = await served.http.post("/v1/deposit", headers={"content-type": "text/plain"})
+    assert response.json() == {"name": "text/plain", "i32": 2}
+    assert [part.data for part in handler.requests] == [b"one ", b"two"]
+    assert empty.status_code == 200
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+async def test_a_raw_upload_that_is_too_large_is_refused(chunked: bool) -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 100
+
+    async with serving(Wire(), definition(**rest_policy(max_body_bytes=1000))) as served:
+        response = await served.http.post("/v1/deposit", content=parts() if chunked else b"x" * 2000)
+    assert response.status_code == 413
+
+
+async def test_a_compressed_raw_upload_is_one_part() -> None:
+    handler = Wire()
+    async with serving(handler) as served:
+        headers = {"content-encoding": "gzip"}
+        response = await served.http.post("/v1/deposit", content=gzip.compress(b"one two"), headers=headers)
+    assert (response.status_code, [part.data for part in handler.requests]) == (200, [b"one two"])
 
 
 async def test_path_and_body_field_apply_to_each_element_of_an_upload() -> None:

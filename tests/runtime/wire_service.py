@@ -76,6 +76,7 @@ service Wire {
   rpc Count(Item) returns (stream Item);
   rpc Chat(stream Item) returns (stream Item);
   rpc Upload(google.api.HttpBody) returns (google.api.HttpBody);
+  rpc Deposit(stream google.api.HttpBody) returns (Item);
   rpc Download(Item) returns (stream google.api.HttpBody);
   rpc Nothing(Item) returns (google.protobuf.Empty);
 }
@@ -142,6 +143,7 @@ GATHER = _method("Gather", Kind.CLIENT_STREAM)
 COUNT = _method("Count", Kind.SERVER_STREAM)
 CHAT = _method("Chat", Kind.BIDI)
 UPLOAD = _method("Upload", Kind.UNARY, HttpBody, HttpBody)
+DEPOSIT = _method("Deposit", Kind.CLIENT_STREAM, HttpBody)
 DOWNLOAD = _method("Download", Kind.SERVER_STREAM, Item, HttpBody)
 NOTHING = _method("Nothing", Kind.UNARY, Item, Empty)
 
@@ -176,6 +178,7 @@ ROUTES = (
     route("GET", "/v1/files/{name=**}"),
     route("POST", "/v1/upload", UPLOAD, body="*"),
     route("POST", "/v1/upload/{name}", body="raw", response_body="raw"),
+    route("POST", "/v1/deposit", DEPOSIT, body="*"),
     route("GET", "/v1/download/{name}", DOWNLOAD),
     route("GET", "/v1/count/{i32}", COUNT),
     route("POST", "/v1/gather", GATHER, body="*"),
@@ -191,7 +194,7 @@ class WireBase(ServiceBase):
     """The service's name and methods."""
 
     SERVICE: ClassVar[str] = SERVICE
-    METHODS: ClassVar[tuple[Method, ...]] = (UNARY, GATHER, COUNT, CHAT, UPLOAD, DOWNLOAD, NOTHING)
+    METHODS: ClassVar[tuple[Method, ...]] = (UNARY, GATHER, COUNT, CHAT, UPLOAD, DEPOSIT, DOWNLOAD, NOTHING)
 
 
 class Wire(WireBase):
@@ -238,6 +241,12 @@ class Wire(WireBase):
     async def download(self, request: Any, call: Call) -> AsyncIterator[Any]:
         yield HttpBody(content_type="text/plain", data=b"one ")
         yield HttpBody(content_type="text/plain", data=b"two")
+
+    async def deposit(self, requests: AsyncIterator[Any], call: Call) -> Any:
+        self.calls.append(call)
+        async for part in requests:
+            self.requests.append(part)
+        return Item(name=self.requests[-1].content_type if self.requests else "", i32=len(self.requests))
 
     async def gather(self, requests: AsyncIterator[Any], call: Call) -> Any:
         items = [item async for item in requests]

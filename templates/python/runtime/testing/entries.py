@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from ..call import ProtocolName
 from ..definition import Definition, Kind, Method, Route
-from .rest_request import carried, carried_back
+from .rest_request import carried, carried_back, takes_one
 from .samples import sample, variants
 
 _ALL_THE_REST = (("p q", "é"), ("p",), ("p", "q", "r"), ("p", "q", "r", "s", "t"), ())
@@ -59,8 +59,8 @@ class Entry:
         return max(variants(self.method.request), variants(self.method.response))
 
     def requests(self, variant: int = 0) -> tuple[Message, ...]:
-        """Sample requests as far as this entry can carry them: three for a stream, else one."""
-        count = 3 if self.method.kind.streams_requests else 1
+        """Sample requests as far as this entry can carry them: three for a stream that has each as it is, else one."""
+        count = 3 if self.method.kind.streams_requests and not (self.route and takes_one(self.route)) else 1
         made = tuple(sample(self.method.request, variant + position) for position in range(count))
         return made if self.route is None else carried(self.route, made, self.rest)
 

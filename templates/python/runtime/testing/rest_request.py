@@ -87,15 +87,21 @@ def rest_request(route: Route, requests: Sequence[Message], *, proto_names: bool
     query = urlencode(list(_parameters(route, bare[0], proto_names=proto_names)))
     if route.method.kind is Kind.BIDI:
         return RestRequest("GET", path, query)
-    if route.method.kind.streams_requests:
+    raw = _raw_body(route, bare[0])
+    if route.method.kind.streams_requests and raw is None:
         values = [_body_value(route, message, proto_names) for message in bare]
         return RestRequest(verb, path, query, json.dumps(values).encode(), _JSON)
-    raw = _raw_body(route, bare[0])
     if raw is not None:
         return RestRequest(verb, path, query, raw.data, raw.content_type)
     if not route.body or not _has_body(route, bare[0]):
         return RestRequest(verb, path, query)
     return RestRequest(verb, path, query, json.dumps(_body_value(route, bare[0], proto_names)).encode(), _JSON)
+
+
+def takes_one(route: Route) -> bool:
+    """Whether only one request fits: a client stream of google.api.HttpBody has parts where the network has them."""
+    kind = route.method.kind
+    return not kind.streams_requests or (kind is not Kind.BIDI and _raw_body(route, route.method.request()) is not None)
 
 
 def frame(route: Route, request: Message, *, proto_names: bool = False) -> bytes:

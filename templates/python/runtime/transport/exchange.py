@@ -31,7 +31,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 class Exchange:
     """Reads the body when it is asked for, and knows what to do with a connection whose body nobody asked for."""
 
-    __slots__ = ("_body_done", "_limit", "_receive", "_send", "_written", "connection", "head", "started")
+    __slots__ = ("_body_done", "_limit", "_parted", "_receive", "_send", "_written", "connection", "head", "started")
 
     def __init__(
         self, head: RequestHead, receive: Receive, send: Send, connection: HttpConnection, *, limit: int
@@ -40,6 +40,7 @@ class Exchange:
         self.connection = connection
         self.started = False
         self._receive = receive
+        self._parted = 0  # bytes of the body that went out in parts
         self._written = 0  # parts of the response
         self._send = send
         self._limit = limit  # bytes of a request body
@@ -61,6 +62,21 @@ class Exchange:
             raise too_large(self._limit)
         body = await self._read()
         return body if encoding != "gzip" or not body else _gunzip(body, self._limit)
+
+    async def part(self) -> bytes:
+        """What has arrived of the body, empty at its end; a compressed one is one part. Raises ServiceError as `body`."""
+        if self.head.encoding not in ("", "identity"):
+            return await self.body()
+        if (self.head.content_length or 0) > self._limit:
+            raise too_large(self._limit)
+        while not self._body_done:
+            piece = await self._chunk()
+            self._parted += len(piece)
+            if self._parted > self._limit:
+                raise too_large(self._limit)
+            if piece:
+                return piece
+        return b""
 
     async def no_body(self) -> None:
         """Make sure that there is none. Raises ServiceError."""

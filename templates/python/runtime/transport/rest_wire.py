@@ -38,6 +38,8 @@ class ServedRoute:
         kind = self.route.method.kind
         if kind is Kind.SERVER_STREAM:
             return StreamWire(self, exchange, values, query)
+        if kind is Kind.CLIENT_STREAM and self.binding.raw_body:
+            return RawRequestsWire(self, exchange, values, query)
         if kind is Kind.CLIENT_STREAM:
             return ManyRequestsWire(self, exchange, values, query)
         return RestWire(self, exchange, values, query)
@@ -85,17 +87,21 @@ class RestWire:
 
     async def _body(self) -> bytes:
         """The body, if the route takes it. Raises ServiceError."""
+        return await self._exchange.body() if await self._has_body() else b""
+
+    async def _has_body(self) -> bool:
+        """Whether there is a body to be read. Raises ServiceError."""
         exchange, binding = self._exchange, self._served.binding
         head = exchange.head
         if head.fault is not None:
             raise head.fault
         if not head.may_have_body:
-            return b""
+            return False
         if not binding.takes_body:
             await exchange.no_body()
-            return b""
+            return False
         self._check_media_type(head.content_type)
-        return await exchange.body()
+        return True
 
     def _check_media_type(self, content_type: str) -> None:
         self._served.binding.check_media_type(content_type)
@@ -131,6 +137,21 @@ class ManyRequestsWire(RestWire):
             if not isinstance(values, list):
                 raise invalid("", "must be a JSON array")
             yield from values
+
+
+class RawRequestsWire(RestWire):
+    """The wire of a client stream of google.api.HttpBody: a message for each part of the body, as it arrives."""
+
+    __slots__ = ()
+
+    async def receive(self) -> Message | None:
+        if not self._received:
+            self._received = True
+            if not await self._has_body():
+                return None
+        if not (part := await self._exchange.part()):
+            return None
+        return self._served.binding.request(self._values, self._query, part, self._exchange.head.content_type)
 
 
 class StreamWire(RestWire):
