@@ -172,13 +172,17 @@ def test_no_text_became_structure(plain: Path, hostile: Path) -> None:
     for suffix, parse in ((".toml", tomllib.loads), (".yml", yaml.safe_load), (".json", json.loads)):
         expected = _files(plain, suffix)
         for path, text in _files(hostile, suffix).items():
-            assert _keys(parse(text)) == _keys(parse(expected[path])), path
+            named = suffix == ".json"
+            assert _keys(parse(text), named=named) == _keys(parse(expected[path]), named=named), path
 
 
-def _keys(value: Any) -> Any:
+def _keys(value: Any, *, named: bool = False) -> Any:
+    """What a document is made of, without its texts; `named` where they are keys too, as fields are in OpenAPI."""
+    if isinstance(value, dict) and named:
+        return sorted((_keys(item, named=True) for item in value.values()), key=repr)
     if isinstance(value, dict):
         return {key: _keys(item) for key, item in value.items()}
-    return [_keys(item) for item in value] if isinstance(value, list) else None
+    return [_keys(item, named=named) for item in value] if isinstance(value, list) else None
 
 
 def test_no_text_became_a_row_or_a_column_of_a_page(plain: Path, hostile: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from google.protobuf.descriptor_pb2 import DescriptorProto
 
 from generator.contract.model import Contract, Service
+from generator.errors import printable
 from generator.plan.model import Plan
 from generator.render.openapi import error_bodies, errors, parameters, paths
 from generator.render.openapi.operations import Surface, operation
@@ -26,7 +27,9 @@ Fields have their JSON names here; their proto names are taken as well, in bodie
 
 def render(plan: Plan) -> bytes:
     """The document's text: two spaces of indentation, members in a fixed order, a line's end at its end."""
-    return (json.dumps(document(plan), ensure_ascii=False, indent=2) + "\n").encode()
+    text = json.dumps(document(plan), ensure_ascii=False, indent=2)
+    # Only strings hold such characters, and what shows them in a finding escapes them in JSON too.
+    return ("\n".join(map(printable, text.split("\n"))) + "\n").encode()
 
 
 def document(plan: Plan) -> dict[str, object]:
