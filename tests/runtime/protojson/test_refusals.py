@@ -58,6 +58,7 @@ def read(text: str, *, ignore_unknown: bool = False) -> Any:
         ('{"singularBool": "true"}', "singularBool", "must be true or false"),
         ('{"singularInt32": 2147483648}', "singularInt32", "must be an integer from -2147483648 to 2147483647"),
         ('{"singularUint64": -1}', "singularUint64", "must be an integer from 0 to 18446744073709551615"),
+        ('{"singularInt64": -9223372036854775809}', "singularInt64", "must be an integer"),
         ('{"singularInt64": 1e400}', "body", "is not valid JSON"),
         ('{"singularInt64": "1e400"}', "singularInt64", "must be an integer"),
         ('{"singularInt64": "0e999999999"}', "singularInt64", "must be an integer"),

@@ -14,6 +14,7 @@ from .refusal import RefusedError
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")  # RFC 8259, section 6
+_BELOW_INT64 = -(2.0**63)  # what -9223372036854775809 and its neighbours are read as; -2**63 itself is an int
 _MOST_DIGITS = 20  # of a 64-bit integer
 _FLOAT = struct.Struct("<f")
 _SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -50,7 +51,7 @@ def integer(value: object) -> int:
             return int(value)
         if _NUMBER.fullmatch(value):
             return _integral(value)
-    elif type(value) is float and value.is_integer():
+    elif type(value) is float and value.is_integer() and value != _BELOW_INT64:
         return int(value)
     raise RefusedError("must be an integer")
 
