@@ -30,7 +30,7 @@ corpus: $(VENV)/.installed ## Emit, type-check and contract-test services that o
 	$(BIN)/pytest tests/corpus
 
 fuzz: $(VENV)/.installed ## The property tests, with many more examples
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(JOBS) tests/unit tests/runtime
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -n $(JOBS) tests/unit tests/runtime tests/e2e/test_openapi.py
 
 bench: $(VENV)/.installed ## Measure against hand-written peers, side by side in one run
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]'

@@ -46,7 +46,6 @@ def document(plan: Plan) -> dict[str, object]:
     return {
         "openapi": OPENAPI,
         "info": _info(plan),
-        "servers": [{"url": "/"}],
         "tags": [_tag(service, tags[service.full_name]) for service in services],
         "paths": _paths(plan, surface, tags),
         "components": {

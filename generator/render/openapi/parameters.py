@@ -231,7 +231,9 @@ class Header:
 def header_parameters(propagated: Sequence[str], languages: Sequence[str]) -> tuple[Header, ...]:
     """The headers that every call may have; `languages` are those that errors are told in."""
     found = [
-        _header("X-Request-Id", "A name for this call, in logs and in the answer; one is made up where it is missing."),
+        _header(
+            "X-Request-Id", "A name for this call, in logs and on calls to others; one is made up where it is missing."
+        ),
         _header(
             "X-Server-Timeout",
             "Seconds that the call may take; the method's own limit holds all the same.",

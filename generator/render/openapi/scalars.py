@@ -28,9 +28,11 @@ RANGES = MappingProxyType(
 """The integer types of protobuf, and what each holds."""
 
 _FORMATS = MappingProxyType({_INT32: "int32", _INT64: "int64", _UINT32: "uint32", _UINT64: "uint64"})
-_LARGEST_FLOAT = 3.4028234663852886e38
+_FLOAT_BOUND = 3.4028235677973366e38  # what rounds to infinity, and no number below it does
 _SPECIAL_FLOATS = ["NaN", "Infinity", "-Infinity"]
-_NUMBER_PATTERN = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?$"
+# A number as text: as long as a number of its type ever has to be, and never beyond its range.
+_NUMBER_PATTERN = r"^-?(?:0|[1-9][0-9]{0,15})(?:\.[0-9]{1,20})?(?:[eE](?:-[0-9]{1,3}|\+?(?:%s)))?$"
+_EXPONENTS = MappingProxyType({"double": "[0-9]{1,2}|1[0-9]{2}|2[0-8][0-9]", "float": "[0-9]|1[0-9]|2[0-2]"})
 _BASE64_PATTERN = "^(?:[A-Za-z0-9+/_-]{4})*(?:[A-Za-z0-9+/_-]{2}(?:==)?|[A-Za-z0-9+/_-]{3}=?)?$"
 _STANDARD_BASE64_PATTERN = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
@@ -72,7 +74,7 @@ def accepted(kind: str) -> Schema:
             "anyOf": [
                 _number(kind),
                 {"type": "string", "enum": _SPECIAL_FLOATS},
-                {"type": "string", "pattern": _NUMBER_PATTERN, "maxLength": 32},
+                {"type": "string", "pattern": _NUMBER_PATTERN % _EXPONENTS[kind]},
             ]
         }
     if kind == "bytes":
@@ -118,4 +120,5 @@ def map_keys(kind: str) -> Schema:
 def _number(kind: str) -> Schema:
     if kind == "double":
         return {"type": "number", "format": "double"}
-    return {"type": "number", "format": "float", "minimum": -_LARGEST_FLOAT, "maximum": _LARGEST_FLOAT}
+    bounds = {"exclusiveMinimum": -_FLOAT_BOUND, "exclusiveMaximum": _FLOAT_BOUND}
+    return {"type": "number", "format": "float", **bounds}

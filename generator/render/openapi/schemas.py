@@ -89,7 +89,7 @@ class Schemas:
         return self._component(full_name, lambda: enum_schema(found))
 
     def _object(self, message: Message, side: Side) -> Schema:
-        schema: Schema = {"type": "object", "title": message.name}
+        schema: Schema = {"type": "object", "title": message.name + side.value}
         described(schema, message.comment, deprecated=message.deprecated)
         schema["properties"] = {field.json_name: self._property(field, side) for field in message.fields}
         if side is Side.RESPONSE and message.full_name in self._extendable:
