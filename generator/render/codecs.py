@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
 from generator.contract.model import Contract, Enum, Field, Message
 from generator.plan.model import Plan
-from generator.render import imports, naming
+from generator.render import imports, layout, naming
 from generator.render.codec_expressions import CODEC, WRITING, Names, decoded, encoded, is_nullable
 from generator.render.codec_reach import Reach
 from generator.render.emit import Import
-from generator.render.python import docstring, literal
+from generator.render.python import Construct, Expression, docstring, literal
 
 _ANY = Import("typing", "Any")
 _FLOATS = ("double", "float")
@@ -21,29 +21,28 @@ _OPERAND = "\0"
 
 @dataclass(frozen=True, slots=True)
 class DecodedField:
-    """A field on its way in: the names it may have, the JSON name first, and the value for the constructor."""
+    """A field on its way in: how to tell that it is there, and the constructor's argument made of it.
 
-    name: str
-    keys: tuple[str, ...]
-    nullable: bool
-    value: str  # of `value`
+    Where null is a value there is a test and an assignment for each name that the JSON may have, else one for both.
+    """
+
+    found: tuple[tuple[str, str], ...]  # a statement that opens a block, and the assignment in the block
     counter: str  # the local variable that counts its oneof's members, "" outside one
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedField:
-    """A field on its way out; `presence` says when it is written, and what `value` is made of.
+    """A field on its way out; `presence` says when it is written.
 
-    "set": where it is not its default, which is in `value`; "float": the same, but for -0.0; "has": where it is there;
-    "always".
+    "set": where it is not its default, and then it is in `value`; "float": the same, but for -0.0; "has": where it is
+    there; "always"; "chosen": where it is its oneof's member.
     """
 
-    key: str
     name: str
     read: str  # the expression for it
     presence: str
-    value: str
     bound: bool  # whether `read` must be bound to `value` first
+    assignment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,8 @@ class MessageView:
     encoded: tuple[EncodedField | EncodedOneof, ...]
     entry: bool  # whether a route takes it or gives it
     reads: bool  # whether it has a field that null leaves out
-    codec: str  # the arguments of its Generated
+    decodes: str  # the statement that opens the decoder
+    encodes: str  # the statement that opens the encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class ModuleView:
     imports: str
     enums: tuple[EnumView, ...]
     messages: tuple[MessageView, ...]
-    entries: tuple[MessageView, ...]  # those that a route takes or gives
+    codecs: Mapping[str, Construct]  # by full name, for the messages that a route takes or gives
 
     @property
     def path(self) -> str:
@@ -151,7 +151,7 @@ class _Views:
             imports=imports.block(writer.needed),
             enums=constants,
             messages=functions,
-            entries=tuple(view for view in functions if view.entry),
+            codecs={view.full_name: _codec(view) for view in functions if view.entry},
         )
 
 
@@ -195,7 +195,6 @@ class _ModuleWriter:
             self._runtime(WRITING, "Style")
         if entry:
             self._runtime(CODEC, "Generated")
-        functions = {"decode": decoder, "encode": encoder}
         return MessageView(
             full_name=name,
             docstring=docstring(f"{name}."),
@@ -206,17 +205,23 @@ class _ModuleWriter:
             encoded=tuple(self._encoded(message)) if encoder else (),
             entry=entry,
             reads=not all(map(is_nullable, message.fields)),
-            codec=", ".join(f"{verb}={function}" for verb, function in functions.items() if function),
+            decodes=layout.signature(f"def {decoder}", ["json: Any"], " -> dict[str, Any]:", 0),
+            encodes=layout.signature(f"def {encoder}", ["message: Any", "style: Style"], " -> dict[str, Any]:", 0),
         )
 
     def _decoded(self, field: Field, counters: Mapping[str, str]) -> DecodedField:
-        return DecodedField(
-            name=field.name,
-            keys=tuple(dict.fromkeys((field.json_name, field.name))),
-            nullable=is_nullable(field),
-            value=decoded(field, "value", self._expressions),
-            counter=counters.get(f"of_{field.oneof}", ""),
-        )
+        keys = [literal(key) for key in dict.fromkeys((field.json_name, field.name))]
+        target = f"fields[{literal(field.name)}]"
+        if is_nullable(field):
+            value = decoded(field, _OPERAND, self._expressions)
+            found = tuple(
+                (f"    {word} {key} in json:", layout.assignment(target, value.replace(_OPERAND, f"json[{key}]"), 8))
+                for word, key in zip(("if", "elif"), keys, strict=False)
+            )
+        else:
+            value = decoded(field, "value", self._expressions)
+            found = ((_test(keys), layout.assignment(target, value, 8)),)
+        return DecodedField(found, counters.get(f"of_{field.oneof}", ""))
 
     def _encoded(self, message: Message) -> Iterator[EncodedField | EncodedOneof]:
         oneofs = {oneof.name: oneof for oneof in message.oneofs}
@@ -225,7 +230,7 @@ class _ModuleWriter:
             if not field.oneof:
                 yield self._encoded_field(field, self._presence(field))
             elif (oneof := oneofs.pop(field.oneof, None)) is not None:  # in the place of its first member
-                members = tuple(self._encoded_field(fields[name], "always") for name in oneof.fields)
+                members = tuple(self._encoded_field(fields[name], "chosen") for name in oneof.fields)
                 yield EncodedOneof(oneof.name, members)
 
     def _presence(self, field: Field) -> str:
@@ -244,7 +249,9 @@ class _ModuleWriter:
         tested = presence in ("set", "float")  # and bound to `value` by the test
         bound = not tested and value.count(_OPERAND) > 1
         value = value.replace(_OPERAND, "value" if tested or bound else read)
-        return EncodedField(field.json_name, field.name, read, presence, value, bound)
+        indent = 4 if presence == "always" else 8
+        assignment = layout.assignment(f"json[{literal(field.json_name)}]", value, indent)
+        return EncodedField(field.name, read, presence, bound, assignment)
 
     def _decoder(self, full_name: str) -> str:
         if full_name not in self._reach.decoded:
@@ -279,6 +286,18 @@ class _ModuleWriter:
     def _file_of(self, full_name: str) -> str:
         found = self._contract.messages.get(full_name) or self._contract.enums[full_name]
         return found.file
+
+
+def _codec(view: MessageView) -> Construct:
+    functions = {"decode": view.decoder, "encode": view.encoder}
+    return Construct("Generated", {verb: Expression(function) for verb, function in functions.items() if function})
+
+
+def _test(keys: Sequence[str]) -> str:
+    """The statement that asks for a member by each of its names, and binds it to `value`."""
+    asked = "get(" + ", get(".join(keys) + ")" * len(keys)
+    line = f"    if (value := {asked}) is not None:"
+    return line if layout.fits(line) else f"    if (\n        value := {asked}\n    ) is not None:"
 
 
 def _modules(contract: Contract) -> dict[str, str]:

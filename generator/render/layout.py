@@ -6,7 +6,7 @@ are laid out here; a line that is too long for them all the same sends its file 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.render.python import Construct, SetDisplay, literal
@@ -76,6 +76,36 @@ def signature(head: str, parameters: Sequence[str], tail: str, indent: int) -> s
     if fits(" " * indent + margin + inner):
         return f"{head}(\n{margin}{inner}\n){tail}"
     return f"{head}(\n" + "".join(f"{margin}{parameter},\n" for parameter in parameters) + f"){tail}"
+
+
+def assignment(target: str, value: str, indent: int) -> str:
+    """`target = value` at `indent` columns, where the value is a name, a call, a comprehension or a choice by `if`.
+
+    What would have to be split in yet another way is left on one line, for black to split.
+    """
+    margin = " " * indent
+    line = f"{margin}{target} = {value}"
+    if fits(line):
+        return line
+    inner = margin + " " * _INDENT
+    for opening, body, closing in _splits(value):
+        split = [f"{margin}{target} = {opening}", *(inner + part for part in body), margin + closing]
+        if all(map(fits, split)):
+            return "\n".join(split)
+    return line
+
+
+def _splits(value: str) -> Iterator[tuple[str, list[str], str]]:
+    """How black splits an assigned value, what it likes best first: what opens it, the lines inside, what closes it."""
+    if value[0] in "[{":
+        yield value[0], [value[1:-1]], value[-1]
+        yield value[0], value[1:-1].replace(" for ", "\0for ", 1).split("\0"), value[-1]
+        return
+    if value.endswith(")") and " if " not in value:
+        name, _, arguments = value[:-1].partition("(")
+        yield f"{name}(", [arguments], ")"
+    yield "(", [value], ")"
+    yield "(", value.replace(" if ", "\0if ").replace(" else ", "\0else ").split("\0"), ")"
 
 
 def overlong(source: str) -> bool:

@@ -1,5 +1,6 @@
 """What is laid out while rendering is what black would have made of it."""
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -55,3 +56,23 @@ def test_a_docstring_is_laid_out_as_black_lays_it_out(text: str, indent: int) ->
     tail = {0: "\nx = 1\n", 4: "\n    x = 1\n", 8: "        return 1\n"}[indent]
     source = f"{head}{' ' * indent}{docstring(text, indent)}\n{tail}"
     assert formatting.python(source) == source
+
+
+@pytest.mark.parametrize("indent", [4, 8])
+@pytest.mark.parametrize("length", range(20, 120, 3))
+@pytest.mark.parametrize(
+    "value",
+    [
+        "message.{}",
+        "decode_{}(value)",
+        "encode_{}(message.field, style)",
+        "[decode_{}(item) for item in array(value)]",
+        "{{key: encode_{}(item, style) for key, item in sorted(value.items())}}",
+        "value if style.enum_numbers else {}.get(value, value)",
+    ],
+)
+def test_an_assignment_is_laid_out_as_black_does_or_left_to_it(value: str, length: int, indent: int) -> None:
+    line = layout.assignment('json["field"]', value.format("x" * length), indent)
+    opened = "".join(f"{' ' * at}if x:\n" for at in range(0, indent, 4))
+    source = f"{opened}{line}\n"
+    assert layout.overlong(source) or formatting.python(source) == source

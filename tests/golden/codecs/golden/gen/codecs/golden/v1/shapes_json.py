@@ -30,7 +30,7 @@ def decode_draw_request(json: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if (value := get("shape")) is not None:
         fields["shape"] = decode_shape(value)
-    if (value := get("dryRun")) is not None or (value := get("dry_run")) is not None:
+    if (value := get("dryRun", get("dry_run"))) is not None:
         fields["dry_run"] = value if type(value) is bool else boolean(value)
     if (value := get("seed")) is not None:
         fields["seed"] = value if type(value) is int else integer(value)
@@ -47,8 +47,7 @@ def decode_draw_request(json: Any) -> dict[str, Any]:
     if (value := get("layers")) is not None:
         fields["layers"] = {key: blob(item) for key, item in integer_keys(value).items()}
     if "extra" in json:
-        value = json["extra"]
-        fields["extra"] = any_value(value)
+        fields["extra"] = any_value(json["extra"])
     if (value := get("visible")) is not None:
         fields["visible"] = {"value": boolean(value)}
     if (value := get("details")) is not None:

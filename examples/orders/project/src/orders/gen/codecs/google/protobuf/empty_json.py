@@ -13,6 +13,4 @@ def encode_empty(message: Any, style: Style) -> dict[str, Any]:
     return json
 
 
-CODECS = {
-    "google.protobuf.Empty": Generated(encode=encode_empty),
-}
+CODECS = {"google.protobuf.Empty": Generated(encode=encode_empty)}

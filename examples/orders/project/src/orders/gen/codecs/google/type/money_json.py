@@ -12,7 +12,7 @@ def decode_money(json: Any) -> dict[str, Any]:
     """google.type.Money."""
     get = json.get
     fields: dict[str, Any] = {}
-    if (value := get("currencyCode")) is not None or (value := get("currency_code")) is not None:
+    if (value := get("currencyCode", get("currency_code"))) is not None:
         fields["currency_code"] = value
     if (value := get("units")) is not None:
         fields["units"] = value if type(value) is int else integer(value)

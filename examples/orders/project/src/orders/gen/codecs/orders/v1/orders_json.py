@@ -26,7 +26,7 @@ def decode_order(json: Any) -> dict[str, Any]:
         fields["state"] = value
     if (value := get("total")) is not None:
         fields["total"] = decode_money(value)
-    if (value := get("createTime")) is not None or (value := get("create_time")) is not None:
+    if (value := get("createTime", get("create_time"))) is not None:
         fields["create_time"] = timestamp(value)
     if (value := get("note")) is not None:
         fields["note"] = decode_note(value)
@@ -151,7 +151,7 @@ def decode_create_order_request(json: Any) -> dict[str, Any]:
         fields["parent"] = value
     if (value := get("order")) is not None:
         fields["order"] = decode_order(value)
-    if (value := get("requestId")) is not None or (value := get("request_id")) is not None:
+    if (value := get("requestId", get("request_id"))) is not None:
         fields["request_id"] = value
     if len(fields) != len(json):
         raise UnusualError
@@ -164,7 +164,7 @@ def decode_update_order_request(json: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if (value := get("order")) is not None:
         fields["order"] = decode_order(value)
-    if (value := get("updateMask")) is not None or (value := get("update_mask")) is not None:
+    if (value := get("updateMask", get("update_mask"))) is not None:
         fields["update_mask"] = field_mask(value)
     if len(fields) != len(json):
         raise UnusualError
@@ -203,7 +203,7 @@ def decode_quote_order_request(json: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if (value := get("lines")) is not None:
         fields["lines"] = [decode_line(item) for item in array(value)]
-    if (value := get("currencyCode")) is not None or (value := get("currency_code")) is not None:
+    if (value := get("currencyCode", get("currency_code"))) is not None:
         fields["currency_code"] = value
     if len(fields) != len(json):
         raise UnusualError
