@@ -12,6 +12,7 @@ from grpc import StatusCode
 from .definition import Method
 from .errors import ServiceError
 from .metadata import Metadata
+from .principal import Principal
 
 ProtocolName = Literal["grpc", "rest"]
 Header = tuple[str, str | bytes]
@@ -95,7 +96,7 @@ class Call:
         self.deadline: float | None = None  # loop time
         self.reserve = 0.0  # seconds kept back from what the calls to dependencies are given
         self.criticality = ""
-        self.principal: object | None = None
+        self.principal: Principal | None = None
         self.request_id = ""
         self.trace_id = ""
         self.span_id = ""

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from ..call import Call, Header
 from ..definition import Method
 from ..metadata import Metadata
+from ..principal import Principal
 
 
 class _Nowhere:
@@ -35,7 +36,7 @@ def direct_call(
     *,
     metadata: Iterable[Header] = (),
     deadline: float | None = None,
-    principal: object | None = None,
+    principal: Principal | None = None,
 ) -> Call:
     """The `call` argument for a handler called directly; `deadline` is in seconds from now.
 
