@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
 
-_NO_CLAIMS: Final[Mapping[str, object]] = MappingProxyType({})
+
+def _no_claims() -> Mapping[str, object]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Peer:
     @property
     def spiffe_id(self) -> str:
         """The workload's SPIFFE id, "" for none: a certificate with two URIs has none (X509-SVID, section 2)."""
-        (uri, *more) = self.uris or ("",)
+        uri, *more = self.uris or ("",)
         return uri if uri.startswith("spiffe://") and not more else ""
 
     @property
@@ -36,7 +37,7 @@ class Principal:
 
     subject: str  # the token's `sub`; the certificate's first name for a caller without a token
     issuer: str  # the token's `iss`; "" for a caller without a token
-    claims: Mapping[str, object] = field(default=_NO_CLAIMS, repr=False)  # read only; empty without a token
+    claims: Mapping[str, object] = field(default_factory=_no_claims, repr=False)  # read only; empty without a token
     scopes: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     peer: Peer | None = None  # None where the connection has no client certificate
