@@ -44,31 +44,53 @@ def holdfast(*arguments: str, records: str = "off") -> float:
     return took
 
 
-def new(project: Path, contracts: Sequence[Path], *, records: str = "off") -> float:
+def new(project: Path, contracts: Sequence[Path], *further: str, records: str = "off") -> float:
     """`holdfast new` of contract files in one folder, with the starter's spec; returns the seconds it took."""
     named = [argument for contract in contracts for argument in ("--contract", str(contract))]
-    return holdfast("new", str(project), *named, "-I", str(contracts[0].parent), "--defaults", records=records)
+    return holdfast(
+        "new", str(project), *named, "-I", str(contracts[0].parent), "--defaults", *further, records=records
+    )
 
 
 def shop(folder: Path) -> Path:
     """The emitted project of `benchmarks/contract`, its handler written."""
-    project = folder / "shop"
-    new(project, [_CONTRACT / "shop.proto"])
+    return _shop(folder / "shop")
+
+
+def bare_shop(folder: Path) -> Path:
+    """The same with metrics and deadlines off."""
+    return _shop(folder / "bare" / "shop", "--spec", str(_CONTRACT / "bare.yaml"))
+
+
+def _shop(project: Path, *further: str) -> Path:
+    project.parent.mkdir(exist_ok=True)
+    new(project, [_CONTRACT / "shop.proto"], *further)
     (project / "src/shop/handlers/order_service.py").write_text(_HANDLER)
     return project
 
 
-def emitted(project: Path, *, grpc_port: str = "0", rest_port: str = "0") -> Peer:
-    """The emitted service: one worker and the default chain, with metrics, spans left out as by default, and its log."""
-    own = {
-        "PYTHONPATH": str(project / "src"),
+def emitted(project: Path, *, grpc_port: str = "0", rest_port: str = "0", log: bool = True) -> Peer:
+    """The emitted service: one worker and its whole chain; without its access log, where that is not to be there."""
+    return Peer("emitted service", (sys.executable, "-m", "shop"), _settings(project, grpc_port, rest_port, log))
+
+
+def _settings(project: Path, grpc_port: str, rest_port: str, log: bool) -> dict[str, str]:
+    return {
+        "PYTHONPATH": f"{ROOT}:{project / 'src'}",
         "HOST": "127.0.0.1",
         "GRPC_PORT": grpc_port,
         "REST_PORT": rest_port,
         "ADMIN_PORT": "0",
         "WORKERS": "1",
+        "LOG_LEVEL": "INFO" if log else "CRITICAL",
     }
-    return Peer("emitted service", (sys.executable, "-m", "shop"), own)
+
+
+def behind_envoy(project: Path) -> Peer:
+    """Envoy's gRPC-JSON transcoder and the emitted service behind it, whose own REST port nobody uses."""
+    descriptors = str(project / ".holdfast" / "contract.binpb")
+    command = (sys.executable, "-m", "benchmarks.peers.envoy_server", "PORT", descriptors)
+    return Peer("Envoy's transcoder, emitted gRPC", command, _settings(project, "0", "0", log=True))
 
 
 def bare_grpc(project: Path, *, uvloop: bool) -> Peer:
@@ -78,6 +100,7 @@ def bare_grpc(project: Path, *, uvloop: bool) -> Peer:
     return Peer(name, command, {"PYTHONPATH": f"{ROOT}:{project / 'src'}"})
 
 
-def hand_written(name: str, module: str) -> Peer:
-    """A peer of `benchmarks/peers` that needs nothing emitted."""
-    return Peer(name, (sys.executable, "-m", f"benchmarks.peers.{module}", "PORT"), {"PYTHONPATH": str(ROOT)})
+def hand_written(name: str, module: str, project: Path) -> Peer:
+    """A peer of `benchmarks/peers`, which may use the project's messages."""
+    command = (sys.executable, "-m", f"benchmarks.peers.{module}", "PORT")
+    return Peer(name, command, {"PYTHONPATH": f"{ROOT}:{project / 'src'}"})

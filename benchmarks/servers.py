@@ -73,13 +73,13 @@ class Server:
         self._log = log
 
     def cpu_seconds(self) -> float | None:
-        """The CPU time it has taken so far, None where the system does not tell."""
+        """The CPU time it and its children have taken so far, None where the system does not tell."""
+        own = Path(f"/proc/{self._process.pid}")
         try:
-            text = Path(f"/proc/{self._process.pid}/stat").read_text()
+            children = (own / "task" / own.name / "children").read_text().split()
+            return sum(_cpu_seconds(process) for process in (own, *map(own.with_name, children)))
         except OSError:
             return None
-        fields = text.rpartition(")")[2].split()  # from the third field on (proc_pid_stat(5))
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def resident_mib(self) -> float | None:
         """Its resident memory, None where the system does not tell."""
@@ -108,6 +108,12 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._log.close()
+
+
+def _cpu_seconds(process: Path) -> float:
+    """Of a process by its folder in /proc. Raises OSError."""
+    fields = (process / "stat").read_text().rpartition(")")[2].split()  # from the third on (proc_pid_stat(5))
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def start(peer: Peer) -> Server:

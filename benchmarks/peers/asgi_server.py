@@ -1,4 +1,8 @@
-"""The least that can answer the route in Python: a raw ASGI application on uvicorn, with orjson and no types."""
+"""A raw ASGI application on uvicorn with the emitted JSON codec: what the route takes without a runtime around it.
+
+Run as `python -m benchmarks.peers.asgi_server PORT` with the emitted project's `src` on the path, whose messages and codecs
+it uses.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,14 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import orjson
 import uvicorn
+from shop.gen.codecs import generated
+from shop.gen.pb.shop.v1.shop_pb2 import Order
+from shop.runtime.protojson.codec import Codec, read_body
 
 Event = MutableMapping[str, Any]
+
+_CODEC = Codec(Order, generated(Order.DESCRIPTOR.full_name))
 
 
 async def app(scope: Event, receive: Callable[[], Awaitable[Event]], send: Callable[[Event], Awaitable[None]]) -> None:
@@ -20,10 +28,10 @@ async def app(scope: Event, receive: Callable[[], Awaitable[Event]], send: Calla
         event = await receive()
         body += event.get("body", b"")
         more = event.get("more_body", False)
-    order = orjson.loads(body)
-    order["customer"] = scope["path"].split("/")[3]
-    order["state"] = "PLACED"
-    answer = orjson.dumps(order)
+    order: Any = _CODEC.decode(read_body(body))
+    order.customer = scope["path"].split("/")[3]
+    order.state = Order.PLACED
+    answer = _CODEC.encode(order)
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
