@@ -13,19 +13,22 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvloop
 from shop.gen.definition import DEFINITION
 from shop.runtime.call import Call
-from shop.runtime.logs import Clock, LineWriter, renderer
+from shop.runtime.clock import LoopClock
+from shop.runtime.logs import Clock as WallClock
+from shop.runtime.logs import LineWriter, renderer
 from shop.runtime.measures import Measures
 from shop.runtime.metadata import Metadata
 from shop.runtime.pipeline import NamedStage, arrange, compose
-from shop.runtime.stages import Environment, built_in
+from shop.runtime.stages import built_in
 from shop.runtime.stages.boundary import InFlight
 from shop.runtime.stages.drain_gate import Gate
+from shop.runtime.stages.environment import Environment
 
 Endpoint = Callable[[Any], Awaitable[None]]
 
@@ -62,14 +65,15 @@ def _stages(null: int) -> list[NamedStage]:
     environment = Environment(
         in_flight=InFlight(),
         gate=Gate(),
-        random_bits=random.getrandbits,
+        clock=LoopClock(),
+        random=random.Random(),
         unmapped=policies.unmapped,
         measures=Measures(policies.observability.buckets),
         tracing=None,
         write_line=LineWriter(null).write_later,
         log_level=logging.INFO,
         redact=policies.observability.redact,
-        clock=Clock(),
+        wall_clock=WallClock(),
         render=renderer(policies.observability.log_format),
         routes=DEFINITION.routes,
     )
@@ -77,8 +81,9 @@ def _stages(null: int) -> list[NamedStage]:
     return list(arrange(built_in(method, policies.methods[method.path], environment), (), method))
 
 
-async def _costs(stages: Sequence[NamedStage], rounds: int) -> dict[str, float]:
+async def _costs(null: int, rounds: int) -> dict[str, float]:
     """CPU seconds that each stage adds to a call, and all of them together under "": the least of the rounds."""
+    stages = _stages(null)
     endpoints: dict[str, Endpoint] = {stage.name: compose([stage], _nothing) for stage in stages}
     endpoints[""] = compose(stages, _nothing)
     samples: dict[str, list[float]] = {name: [] for name in endpoints}
@@ -96,7 +101,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     given = parser.parse_args()
     null = os.open(os.devnull, os.O_WRONLY)
-    json.dump(uvloop.run(_costs(_stages(null), given.rounds)), sys.stdout)
+    json.dump(uvloop.run(_costs(null, given.rounds)), sys.stdout)
 
 
 if __name__ == "__main__":

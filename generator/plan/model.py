@@ -26,6 +26,17 @@ class MethodPlan:
     settings: tuple[Setting, ...]
     chain: tuple[str, ...]
 
+    def scope(self, mechanism: str) -> str:
+        """Which calls count together for a mechanism that has a state, by its key in the policy block.
+
+        "" is the whole service, where the spec's defaults set it; the service's full name where `Service/*` did; the
+        RPC's path where any of its values is a method's own, or a profile's, which is a bundle to be copied.
+        """
+        levels = {setting.level for setting in self.settings if setting.path.split(".")[0] == mechanism}
+        if any(level == "method" or level.startswith("profile ") for level in levels):
+            return self.rpc.path
+        return self.rpc.path[1:].rpartition("/")[0] if "service" in levels else ""
+
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:

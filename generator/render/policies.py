@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator.plan.model import DependencyPlan, MethodPlan, Plan
+from generator.plan.model import DependencyPlan, Plan
+from generator.render.method_policies import method_policy
 from generator.render.python import Construct, literal
 from generator.spec.server import Cors, Keepalive
 
@@ -26,36 +27,13 @@ class PoliciesView:
 
 def view(plan: Plan) -> PoliciesView:
     """The snapshot of a plan; its hash is over the values alone."""
-    methods = {method.rpc.path: _method(method) for method in plan.methods}
+    methods = {method.rpc.path: method_policy(method) for method in plan.methods}
     sections = _sections(plan)
     names: set[str] = {"Snapshot"}
     for value in (*methods.values(), *sections.values()):
         names |= _names(value)
     content = literal({"methods": methods, "sections": sections})
     return PoliciesView(tuple(sorted(names)), methods, sections, hashlib.sha256(content.encode()).hexdigest()[:16])
-
-
-def _method(plan: MethodPlan) -> Construct:
-    deadline = plan.policy.deadline
-    return Construct(
-        "MethodPolicy",
-        {
-            "deadline": (
-                Construct(
-                    "DeadlinePolicy",
-                    {
-                        "default": deadline.default,
-                        "max": deadline.max,
-                        "min_remaining": deadline.min_remaining,
-                        "reserve": deadline.reserve,
-                    },
-                )
-                if deadline
-                else None
-            ),
-            "criticality": plan.policy.criticality,
-        },
-    )
 
 
 def _sections(plan: Plan) -> dict[str, object]:

@@ -11,17 +11,20 @@ from typing import Any
 from .admin import Admin, AdminServer, config_of
 from .background import Background
 from .call import Call
+from .clock import Clock, LoopClock
 from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
-from .logs import Clock, LineWriter, renderer
+from .logs import Clock as WallClock
+from .logs import LineWriter, renderer
 from .measures import Measures
 from .pipeline import Endpoint, arrange, compose, handler_endpoint
 from .settings import Settings
 from .shutdown import shut_down
-from .stages import Environment, built_in
+from .stages import built_in
 from .stages.boundary import InFlight
 from .stages.drain_gate import Gate
+from .stages.environment import Environment, Shared
 from .transport import Transport
 from .transport.grpc_aio import GrpcTransport
 from .transport.rest import RestTransport
@@ -53,6 +56,7 @@ class Server:
         writer: LineWriter | None = None,
         tracing: Any = None,
         with_admin: bool = True,
+        clock: Clock | None = None,
     ) -> None:
         policies = definition.policies
         self.definition = definition
@@ -66,7 +70,10 @@ class Server:
         self.rest_port = 0
         self.admin_port = 0
         self._gate = Gate()
+        self._clock = clock
         self._writer = writer
+        self._shared = Shared()
+        self._stages = AsyncExitStack()
         self._clients = AsyncExitStack()
         self._application = AsyncExitStack()
         self._transports: list[Transport] = []
@@ -91,6 +98,8 @@ class Server:
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
         endpoints = self._endpoints(composed)
+        for opening in self._shared.opened:
+            await self._stages.enter_async_context(opening)
         grpc = GrpcTransport(
             self.definition,
             endpoints,
@@ -118,16 +127,18 @@ class Server:
         environment = Environment(
             in_flight=self.in_flight,
             gate=self._gate,
-            random_bits=random.getrandbits,
+            clock=self._clock or LoopClock(),
+            random=random.Random(),  # noqa: S311 - jitter and ids, no secrets
             unmapped=policies.unmapped,
             measures=self.measures,
             tracing=self.tracing,
             write_line=None if self._writer is None else self._writer.write_later,
             log_level=logging.getLevelNamesMapping()[self.settings.log_level],
             redact=policies.observability.redact,
-            clock=Clock(),
+            wall_clock=WallClock(),
             render=renderer(policies.observability.log_format),
             routes=self.definition.routes,
+            shared=self._shared,
         )
         handlers = match_handlers(self.definition, application)
         endpoints: dict[str, Endpoint] = {}
@@ -160,6 +171,10 @@ class Server:
     async def close_application(self) -> None:
         """Leave `app.py`'s context manager."""
         await self._application.aclose()
+
+    async def close_stages(self) -> None:
+        """Close what stages have opened: stores, watches."""
+        await self._stages.aclose()
 
     async def close_clients(self) -> None:
         """Close the clients of dependencies, after the application that may have used them until now."""
@@ -226,12 +241,14 @@ async def running(
     *,
     writer: LineWriter | None = None,
     tracing: Any = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Server]:
     """A server in this process, for tests: serves inside the `async with`, and is shut down without waits at its end.
 
-    No signals, no access log unless `writer` is given, no workers.
+    No signals, no access log unless `writer` is given, no workers. `clock` is what policies go by, the event loop's own
+    by default.
     """
-    server = Server(definition, settings, writer=writer, tracing=tracing)
+    server = Server(definition, settings, writer=writer, tracing=tracing, clock=clock)
     try:
         await server.start(application)
         yield server

@@ -103,6 +103,7 @@ class _Shutdown:
             Step("transports", lambda: server.stop_transports(cleanup), 2 * cleanup + 1.0),
             Step("background", self._background, 2 * cleanup + 1.0),
             Step("application", server.close_application, cleanup),
+            Step("stages", server.close_stages, cleanup),
             Step("clients", server.close_clients, cleanup),
             Step("telemetry", self._telemetry, cleanup),
             Step("admin", server.stop_admin, cleanup + 1.0),

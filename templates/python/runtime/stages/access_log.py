@@ -12,10 +12,13 @@ from typing import Any, Final
 from grpc import StatusCode
 
 from ..call import Call
+from ..definition import Method
 from ..errors import ServiceError
 from ..logs import REDACTED, Clock, Deferred, Render
 from ..measures import EVENT_CALL
 from ..pipeline import Endpoint
+from ..snapshot import MethodPolicy
+from .environment import Environment
 
 _LOUD: Final = frozenset({StatusCode.INTERNAL, StatusCode.UNKNOWN, StatusCode.DATA_LOSS})
 _NOTABLE: Final = frozenset({StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED})
@@ -70,6 +73,14 @@ class AccessLog:
             if name in fields:
                 fields[name] = REDACTED
         return self._render(fields)
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> AccessLog | None:
+    """The method's stage; None where nothing would be written."""
+    write = environment.write_line
+    if write is None or environment.log_level > logging.ERROR:
+        return None
+    return AccessLog(write, environment.log_level, environment.redact, environment.wall_clock, environment.render)
 
 
 def _fields(call: Call, level: int, code: StatusCode | None, reason: str, took: float) -> dict[str, Any]:

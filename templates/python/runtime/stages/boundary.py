@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from grpc import StatusCode
 
 from ..call import Call
+from ..definition import Method
 from ..errors import ServiceError
 from ..pipeline import Endpoint
+from ..snapshot import MethodPolicy
+from .environment import Environment
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +89,11 @@ class Boundary:
         finally:
             self._in_flight.discard(call)
             call.release()
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Boundary:
+    """The method's stage; every method has one."""
+    return Boundary(environment.in_flight)
 
 
 def _internal(call: Call) -> ServiceError:

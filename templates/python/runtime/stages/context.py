@@ -8,8 +8,10 @@ from typing import Final
 
 from ..call import Call
 from ..current import current_call
+from ..definition import Method
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy
+from .environment import Environment
 
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT: Final = re.compile(
@@ -69,6 +71,11 @@ class Context:
         call.criticality = self._criticality
         current_call.set(call)
         await proceed(call)
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Context:
+    """The method's stage; every method has one."""
+    return Context(policy, environment.random.getrandbits, traced=environment.tracing is not None)
 
 
 def join_trace(call: Call, parents: list[str], states: list[str]) -> bool:

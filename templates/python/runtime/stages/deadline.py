@@ -8,9 +8,13 @@ from collections.abc import Callable
 from grpc import StatusCode
 
 from ..call import Call
+from ..definition import Method
 from ..errors import ServiceError
 from ..expiry import Expiries
+from ..measures import DEADLINE_EXPIRED, DEADLINE_SPENT
 from ..pipeline import Endpoint
+from ..snapshot import MethodPolicy
+from .environment import Environment
 
 
 class Deadline:
@@ -60,3 +64,12 @@ class Deadline:
                 raise asyncio.CancelledError  # the caller has gone as well
             self._count_expired()
             raise ServiceError(StatusCode.DEADLINE_EXCEEDED, "the deadline has passed")
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Deadline:
+    """The method's stage; every method has one, as a caller may set a deadline where the policy has none."""
+    return Deadline(
+        0.0 if policy.deadline is None else policy.deadline.min_remaining,
+        environment.counter("deadline", DEADLINE_SPENT, method),
+        environment.counter("deadline", DEADLINE_EXPIRED, method),
+    )

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from grpc import StatusCode
 
 from ..call import Call
+from ..definition import Method
 from ..errors import ServiceError
+from ..measures import DRAINING
 from ..pipeline import Endpoint
+from ..snapshot import MethodPolicy
+from .environment import Environment
 
 PUSHBACK = 1.0
 """Seconds after which a refused caller may retry: by then it has seen the connection close and picks another server."""
@@ -42,3 +46,8 @@ class DrainGate:
             self._count()
             raise draining()
         await proceed(call)
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> DrainGate:
+    """The method's stage; every method has one."""
+    return DrainGate(environment.gate, environment.counter("drain_gate", DRAINING, method))

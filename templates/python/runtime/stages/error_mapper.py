@@ -11,9 +11,12 @@ from grpc import StatusCode
 from grpc.aio import AbortError
 
 from ..call import Call
+from ..definition import Method
 from ..errors import DEPENDENCY_TEXT, DependencyError, ServiceError
+from ..measures import uncounted
 from ..pipeline import Endpoint
-from ..snapshot import UnmappedPolicy
+from ..snapshot import MethodPolicy, UnmappedPolicy
+from .environment import Environment
 
 INTERNAL_TEXT = "internal error"
 
@@ -84,6 +87,13 @@ class ErrorMapper:
             text = INTERNAL_TEXT if self._redact else f"{type(cause).__name__}: {cause}"
             mapped = ServiceError(self._code, text, metadata={"error_id": error_id})
         return call.ended_with() or mapped
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> ErrorMapper:
+    """The method's stage; every method has one."""
+    measures = environment.measures
+    count = uncounted if measures is None else measures.unmapped(method.path.removeprefix("/"))
+    return ErrorMapper(environment.unmapped, environment.random.getrandbits, count)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

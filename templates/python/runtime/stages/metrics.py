@@ -14,6 +14,8 @@ from ..definition import Method
 from ..errors import ServiceError
 from ..measures import Measures
 from ..pipeline import Endpoint
+from ..snapshot import MethodPolicy
+from .environment import Environment
 
 Observe = Callable[[float], None]
 
@@ -70,3 +72,10 @@ class Metrics:
         child: Observe = self._measures.http_duration.labels(verb, route or "", str(status)).observe
         self._http[route, status] = child
         return child
+
+
+def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Metrics | None:
+    """The method's stage; None where metrics are off."""
+    if environment.measures is None:
+        return None
+    return Metrics(environment.measures, method, environment.verbs(method))

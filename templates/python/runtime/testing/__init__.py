@@ -9,6 +9,7 @@ from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
 from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
 from .serving import Served, nothing_left_running, serving, under_test
+from .virtual_clock import VirtualClock
 
 __all__ = [
     "PATIENCE",
@@ -23,6 +24,7 @@ __all__ = [
     "Script",
     "Scripted",
     "Served",
+    "VirtualClock",
     "answering",
     "connected",
     "direct_call",

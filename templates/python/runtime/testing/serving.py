@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from ..clock import Clock
 from ..definition import ApplicationFactory, Definition
 from ..server import Server, running
 from ..settings import Settings
@@ -43,12 +44,14 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(definition: Definition, application: ApplicationFactory) -> AsyncIterator[Served]:
+async def serving(
+    definition: Definition, application: ApplicationFactory, *, clock: Clock | None = None
+) -> AsyncIterator[Served]:
     """Serve the definition with that application (`app.py`'s, or a `Scripted`'s) on free local ports.
 
-    Shut down without waits at the end.
+    Shut down without waits at the end. Policies go by `clock`, for a test a `VirtualClock`; by default by the event loop's.
     """
-    async with running(definition, application, Settings(host=_HOST, admin_host=_HOST)) as server:
+    async with running(definition, application, Settings(host=_HOST, admin_host=_HOST), clock=clock) as server:
         addresses = Addresses(
             grpc=f"{_HOST}:{server.grpc_port}",
             rest=f"http://{_HOST}:{server.rest_port}",

@@ -1,0 +1,78 @@
+"""What the stages of all methods share."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from ..clock import Clock
+from ..definition import Method, Route
+from ..logs import Clock as WallClock
+from ..logs import Deferred, Render
+from ..measures import Measures, uncounted
+from ..snapshot import UnmappedPolicy
+
+if TYPE_CHECKING:
+    from ..tracing import Tracing
+    from .boundary import InFlight
+    from .drain_gate import Gate
+
+ValueT = TypeVar("ValueT")
+
+
+class Shared:
+    """What several methods' stages have in common, made once: a limit that all methods count against, a store.
+
+    `opened` are context managers that the server enters before it listens and leaves after the last call.
+    """
+
+    __slots__ = ("_made", "opened")
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+        self.opened: list[AbstractAsyncContextManager[Any]] = []
+
+    def one(self, key: Hashable, make: Callable[[], ValueT]) -> ValueT:
+        """What was made under that key before, or else what `make` makes now."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast("ValueT", self._made[key])
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the stages of all methods share; None turns off what it stands for."""
+
+    in_flight: InFlight
+    gate: Gate
+    clock: Clock
+    random: random.Random
+    unmapped: UnmappedPolicy
+    measures: Measures | None
+    tracing: Tracing | None
+    write_line: Callable[[Deferred], None] | None  # of the access log
+    log_level: int
+    redact: Collection[str]
+    wall_clock: WallClock
+    render: Render
+    routes: Sequence[Route]
+    shared: Shared = field(default_factory=Shared)
+
+    def counter(self, stage: str, reason: str, method: Method) -> Callable[[], None]:
+        """Counts the calls of the method that a stage refuses or ends, for that reason."""
+        if self.measures is None:
+            return uncounted
+        return self.measures.rejection(stage, reason, method.path.removeprefix("/"))
+
+    def verbs(self, method: Method) -> Mapping[str, str]:
+        """The HTTP method of each of the method's route templates; "_OTHER" where one template takes several."""
+        own = [route for route in self.routes if route.method.path == method.path]
+        counts = Counter(route.template for route in own)
+        return {
+            route.template: route.verb if counts[route.template] == 1 and route.verb != "*" else "_OTHER"
+            for route in own
+        }
