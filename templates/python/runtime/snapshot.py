@@ -17,6 +17,25 @@ class DeadlinePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerPolicy:
+    """When a circuit breaker opens, for how long, and how it closes; times in seconds, rates in percent."""
+
+    failure_threshold: int | None = None  # consecutive failures that open it
+    failure_rate: float | None = None  # share of failures in the window that opens it
+    slow_after: float | None = None  # a call that takes longer is slow
+    slow_rate: float = 100.0  # share of slow calls in the window that opens it
+    minimum_calls: int = 20  # in the window, before a rate means anything
+    window_calls: int | None = 100  # the window: the last so many calls,
+    window_seconds: float | None = None  # or, where given, the calls of the last while
+    open_initial: float = 5.0
+    open_max: float = 60.0
+    open_multiplier: float = 2.0  # each time half-open fails
+    open_jitter: float = 0.2  # random share added or taken away
+    half_open_calls: int = 5  # admitted, and that must succeed, before it closes
+    half_open_max_wait: float = 30.0  # for their results; 0 for ever
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
