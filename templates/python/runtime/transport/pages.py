@@ -123,14 +123,16 @@ class Pages:
     def _make(self, path: str) -> Page | None:
         if path == DOCUMENT and self._document is not None:
             return _page(b"application/json", self._document.read_bytes())
+        folder = _assets()
+        if folder is None:
+            return None
         if path == VIEWER:
             html = _HTML.format(title=escape(self._name)).encode()
             return _page(b"text/html; charset=utf-8", html, (b"content-security-policy", _POLICY))
         name = path.rpartition("/")[2]
         if name == "start.js":
             return _page(b"text/javascript; charset=utf-8", _START)
-        folder = _assets()
-        return None if folder is None else _page(_ASSETS[name], (folder / name).read_bytes())
+        return _page(_ASSETS[name], (folder / name).read_bytes())
 
 
 def _assets() -> Path | None:
