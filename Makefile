@@ -54,4 +54,4 @@ examples: $(VENV)/.installed ## Bring the committed example project up to date
 	$(BIN)/python -m tests.golden.refresh
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .demo .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .artefacts .cache build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
