@@ -11,7 +11,8 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
-from jinja2 import Environment, meta
+from jinja2 import Environment, meta, nodes
+from jinja2.visitor import NodeTransformer
 
 from generator import resources
 from generator.render.clients import ClientView
@@ -38,7 +39,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "first": (MethodView, "the service's first RPC"),
         "handlers": (Sequence[Expression], "how each handler is made"),
         "hash": (str, "of all that the policies say"),
-        "header": (str, "the comment that says what the file was generated from"),
+        "header": (str, "the comment that says what the file was generated from; empty for what is copied or has none"),
         "index": (Mapping[str, str], "the module of each message's JSON codec, relative to `gen/codecs`"),
         "methods": (Mapping[str, Construct], "each method's policy, by its gRPC path"),
         "module": (ModuleView, "the .proto file whose messages' codecs the file has"),
@@ -94,8 +95,17 @@ def _template_rows() -> Iterator[tuple[str, str]]:
 
 
 def _variables(made: Environment, name: str) -> Sequence[str]:
-    source = (resources.root() / "templates" / "python" / name).read_text(encoding="utf-8")
-    return sorted(meta.find_undeclared_variables(made.parse(source)))
+    parsed = made.parse((resources.root() / "templates" / "python" / name).read_text(encoding="utf-8"))
+    # With its blocks opened, so that a variable of a loop is not taken for one of the context.
+    return sorted(meta.find_undeclared_variables(_Opened().visit(parsed)))
+
+
+class _Opened(NodeTransformer):
+    """Puts the content of a block in the block's place."""
+
+    def visit_Block(self, node: nodes.Block) -> list[nodes.Node]:  # noqa: N802 - Jinja names it by the node
+        self.generic_visit(node)
+        return node.body
 
 
 def _views() -> Sequence[type]:
