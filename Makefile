@@ -16,7 +16,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 # Program and package are named alike; a test that needs one and does not find it says to run this.
-SYSTEM := chromium redis-server
+SYSTEM := chromium npm redis-server
 
 system: ## Install the Debian packages that tests start (as root; nothing where they are there)
 	@missing=""; for program in $(SYSTEM); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
