@@ -1,0 +1,66 @@
+"""A rate, an exact count over a window, or both: a call is charged in neither unless both admit it."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from .gcra import Gcra
+from .quota import Quota
+from .sliding_window import SlidingWindow
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a call was admitted, and what is left after it, by limit; None for a limit that is not set."""
+
+    admitted: bool
+    rate: Quota | None
+    window: Quota | None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a call that was not admitted could be, if no other comes before it."""
+        return max((quota.wait for quota in (self.rate, self.window) if quota and not quota.remaining), default=0.0)
+
+
+@dataclass(slots=True)
+class Charges:
+    """What one key has been charged."""
+
+    paid_off: float = 0.0
+    admitted: deque[float] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At least one of the two is set."""
+
+    rate: Gcra | None
+    window: SlidingWindow | None
+
+    def admit(self, charges: Charges, now: float) -> Verdict:
+        """Charge a call at `now` (seconds, never going back), if every limit admits it."""
+        left = self._left(charges, now)
+        if not all(quota is None or quota.remaining for quota in left):
+            return Verdict(False, *left)
+        if self.rate is not None:
+            charges.paid_off = self.rate.charge(charges.paid_off, now)
+        if self.window is not None:
+            self.window.charge(charges.admitted, now)
+        return Verdict(True, *self._left(charges, now))
+
+    def wait_behind(self, wait: float, ahead: int) -> float:
+        """Seconds until a call with `ahead` others in front of it could be admitted, the first of them in `wait`.
+
+        Exact for a rate alone; a window may need longer.
+        """
+        if self.rate is not None:
+            return wait + ahead / self.rate.rate
+        return wait + (ahead // self.window.limit) * self.window.per if self.window is not None else wait
+
+    def _left(self, charges: Charges, now: float) -> tuple[Quota | None, Quota | None]:
+        return (
+            None if self.rate is None else self.rate.quota(charges.paid_off, now),
+            None if self.window is None else self.window.quota(charges.admitted, now),
+        )
