@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 from ..errors import ServiceError
+from .compression import LEAST, packed, takes_gzip, unpacked
 from .faults import caller_gone, invalid, too_large, unsupported_media_type
 from .framing import TURN
 from .http_connection import HttpConnection
@@ -25,7 +25,8 @@ _LINGER_BYTES = 1 << 20
 _LINGER_SECONDS = 1.0
 _CUT_SECONDS = 5.0
 _CLOSE: RawHeader = (b"connection", b"close")
-_GZIP = 16 + zlib.MAX_WBITS
+_VARY: RawHeader = (b"vary", b"accept-encoding")
+_GZIP: RawHeader = (b"content-encoding", b"gzip")
 
 
 class Exchange:
@@ -61,7 +62,7 @@ class Exchange:
         if (self.head.content_length or 0) > self._limit:
             raise too_large(self._limit)
         body = await self._read()
-        return body if encoding != "gzip" or not body else _gunzip(body, self._limit)
+        return body if encoding != "gzip" or not body else unpacked(body, self._limit)
 
     async def part(self) -> bytes:
         """What has arrived of the body, empty at its end; a compressed one is one part. Raises ServiceError as `body`."""
@@ -83,6 +84,14 @@ class Exchange:
         while not self._body_done:
             if self.head.content_length or await self._chunk():
                 raise invalid("", "must be empty: this route takes none")
+
+    async def respond_json(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+        """Send the whole response, which is JSON, under gzip where the caller takes it and the body is large enough."""
+        if len(body) >= LEAST and _packable(headers):
+            headers = [*headers, _VARY]
+            if takes_gzip(self.head.accept_encoding):
+                headers, body = [*headers, _GZIP], await packed(body)
+        await self.respond(status, headers, body)
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
@@ -170,15 +179,9 @@ class Exchange:
             pass
 
 
-def _gunzip(body: bytes, limit: int) -> bytes:
-    """The body decompressed, as far as `limit` bytes. Raises ServiceError."""
-    inflater = zlib.decompressobj(_GZIP)
-    try:
-        plain = inflater.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise invalid("", "is not valid gzip") from error
-    if len(plain) > limit:
-        raise too_large(limit)
-    if not inflater.eof or inflater.unused_data:
-        raise invalid("", "is not valid gzip")
-    return plain
+def _packable(headers: Sequence[RawHeader]) -> bool:
+    """Whether the response may have another form: a strong ETag names one form only (RFC 9110, section 8.8.3)."""
+    return not any(
+        (name == b"etag" and not value.startswith(b"W/")) or (name == b"cache-control" and b"no-transform" in value)
+        for name, value in headers
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .accept import weights
+
 TURN = 32
 """Messages that a stream sends before everybody else has their turn.
 
@@ -68,19 +70,7 @@ _BY_MEDIA_TYPE = {
 def framing_for(accept: str) -> Framing:
     """The form that an Accept header wants most (RFC 9110, section 12.5.1), the JSON array where it wants none."""
     best, best_weight = ARRAY, 0.0
-    for item in accept.split(",", 64)[:64]:
-        media, *parameters = (part.strip().lower() for part in item.split(";"))
-        weight = _weight(parameters)
+    for media, weight in weights(accept):
         if media in _BY_MEDIA_TYPE and weight > best_weight:
             best, best_weight = _BY_MEDIA_TYPE[media], weight
     return best
-
-
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0

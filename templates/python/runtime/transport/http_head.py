@@ -69,6 +69,7 @@ class RequestHead:
     chunked: bool
     encoding: str
     accept: str
+    accept_encoding: str
     expects_continue: bool
     fault: ServiceError | None
     oversized: bool
@@ -89,7 +90,7 @@ class HeadReader:
 
     def read(self, headers: RawHeaders) -> RequestHead:
         """The head of a request; names come lower-case, as ASGI has them."""
-        head = RequestHead(_EMPTY, None, "", None, False, "", "", False, None, False)
+        head = RequestHead(_EMPTY, None, "", None, False, "", "", "", False, None, False)
         pairs: list[Header] = []
         size = 0
         for raw_name, raw_value in headers:
@@ -138,6 +139,10 @@ def _accept(head: RequestHead, value: str) -> None:
     head.accept = f"{head.accept},{value}" if head.accept else value
 
 
+def _accept_encoding(head: RequestHead, value: str) -> None:
+    head.accept_encoding = f"{head.accept_encoding},{value}" if head.accept_encoding else value
+
+
 def _expect(head: RequestHead, value: str) -> None:
     head.expects_continue = True
 
@@ -169,6 +174,7 @@ _OWN: Mapping[bytes, Callable[[RequestHead, str], None]] = MappingProxyType(
         b"transfer-encoding": _transfer_encoding,
         b"content-encoding": _content_encoding,
         b"accept": _accept,
+        b"accept-encoding": _accept_encoding,
         b"expect": _expect,
         b"upgrade": _upgrade,
         b"sec-websocket-key": _socket_key,

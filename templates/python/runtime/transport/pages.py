@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from .compression import LEAST, takes_gzip
 from .exchange import Exchange, RawHeader
 
 DOCUMENT: Final = "/openapi.json"
@@ -68,7 +69,6 @@ _COMMON: Final[list[RawHeader]] = [
     (b"vary", b"accept-encoding"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_LEAST_COMPRESSED = 1 << 10  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Pages:
         if page.etag in asked.get(b"if-none-match", b""):
             await exchange.start(304, headers)
             await exchange.end()
-        elif page.packed is not None and b"gzip" in asked.get(b"accept-encoding", b""):
+        elif page.packed is not None and takes_gzip(asked.get(b"accept-encoding", b"").decode("latin-1")):
             await exchange.respond(200, [*headers, (b"content-encoding", b"gzip")], page.packed)
         else:
             await exchange.respond(200, headers, page.body)
@@ -145,7 +145,7 @@ def _assets() -> Path | None:
 
 def _page(content_type: bytes, body: bytes, *headers: RawHeader) -> Page:
     etag = b'W/"%b"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
-    packed = gzip.compress(body, 6, mtime=0) if len(body) >= _LEAST_COMPRESSED else None
+    packed = gzip.compress(body, 6, mtime=0) if len(body) >= LEAST else None
     if packed is not None and len(packed) >= len(body):
         packed = None
     return Page(((b"content-type", content_type), *headers), etag, body, packed)

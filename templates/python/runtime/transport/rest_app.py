@@ -196,7 +196,11 @@ class RestApp:
             _LOG.exception("a response of %s cannot be encoded", call.method.path)
             await self._fail(call, ServiceError(StatusCode.INTERNAL, "the response cannot be encoded"), exchange)
             return
-        await exchange.respond(200, [(b"content-type", content_type), *response_headers(call.headers)], body)
+        headers = [(b"content-type", content_type), *response_headers(call.headers)]
+        if served.raw_response:
+            await exchange.respond(200, headers, body)
+        else:
+            await exchange.respond_json(200, headers, body)
 
     async def _end_stream(self, call: Call, error: ServiceError | None, wire: StreamWire) -> None:
         if error is None:
@@ -227,7 +231,7 @@ class RestApp:
         if answer.retry_after_seconds is not None:
             sent = [pair for pair in sent if pair[0] != b"retry-after"]
             sent.append((b"retry-after", str(answer.retry_after_seconds).encode()))
-        await exchange.respond(answer.http, sent, self._shape.body(answer, trace_id))
+        await exchange.respond_json(answer.http, sent, self._shape.body(answer, trace_id))
 
 
 def _peer(client: tuple[str, int] | None) -> str:
