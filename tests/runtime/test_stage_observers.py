@@ -82,6 +82,16 @@ async def test_rest_calls_are_measured_by_route_and_status() -> None:
     }
 
 
+def test_refusals_are_measured_without_a_route_and_by_methods_that_callers_cannot_invent() -> None:
+    measures = Measures((0.1, 1.0))
+    for verb in ("GET", "BREW", "BREW2", ""):
+        measures.refusal(verb, 404, 0.01)
+    assert durations(measures, "http_server_request_duration_seconds") == {
+        ("GET", "", "404"): 1,
+        ("_OTHER", "", "404"): 3,
+    }
+
+
 async def test_the_calls_in_flight_are_gauged() -> None:
     measures = Measures((0.1, 1.0))
     seen: list[float | None] = []

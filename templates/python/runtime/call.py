@@ -223,10 +223,12 @@ _RESERVED = frozenset({"content-type", "content-length", "transfer-encoding", "t
 
 
 def _unreserved(header: Header) -> Header:
-    """The header, if it is the service's to set. Raises ValueError for the protocols' own: gRPC core dies of some."""
+    """The header, if it is the handler's to set. Raises ValueError for the protocols' own: gRPC core dies of some."""
     name = header[0]
     if name.startswith("grpc-") or name in _RESERVED:
         raise ValueError(f"{name!r} belongs to the protocol")
+    if name == "x-request-id":
+        raise ValueError(f"{name!r} is in every answer already")
     return header
 
 

@@ -29,6 +29,10 @@ DEADLINE_SPENT: Final = "deadline_spent"
 DEADLINE_EXPIRED: Final = "deadline_expired"
 
 
+# The values of `http_request_method` (OpenTelemetry's `http.request.method`): callers do not choose how many there are.
+_HTTP_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+
+
 class Measures:
     """The metrics of one server, in a registry of its own.
 
@@ -47,7 +51,7 @@ class Measures:
         )
         self.http_duration = Histogram(
             HTTP_SERVER_REQUEST_DURATION,
-            "Duration of calls served over REST.",
+            "Duration of calls served over REST, and of requests that no route takes.",
             ("http_request_method", "http_route", "http_response_status_code"),
             registry=self.registry,
             buckets=buckets,
@@ -75,6 +79,11 @@ class Measures:
     def unmapped(self, method: str) -> Callable[[], None]:
         """Counts one exception that no table maps."""
         return self._unmapped.labels(method).inc
+
+    def refusal(self, verb: str, status: int, seconds: float) -> None:
+        """Observes an HTTP request that became no call, and so has no route; `verb` is whatever the request said."""
+        known = verb if verb in _HTTP_METHODS else "_OTHER"
+        self.http_duration.labels(known, "", str(status)).observe(seconds)
 
     def exposition(self) -> tuple[str, bytes]:
         """The content type and the text that Prometheus scrapes."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a caller's `x-request-id` is taken over: at most 128 printable ASCII characters, without spaces."""
+    return _REQUEST_ID.fullmatch(text) is not None
 
 
 class Metadata:

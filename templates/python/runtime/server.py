@@ -116,6 +116,7 @@ class Server:
             port=self.settings.rest_port,
             spawn=self.background.spawn,
             reuse_port=self.settings.reuse_port,
+            observe_refusal=None if self.measures is None else self.measures.refusal,
         )
         self._transports = [grpc, rest]
         self.grpc_port = await _bound(grpc, f"GRPC_PORT={self.settings.grpc_port}")

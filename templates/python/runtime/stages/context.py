@@ -9,11 +9,11 @@ from typing import Final
 from ..call import Call
 from ..current import current_call
 from ..definition import Method
+from ..metadata import is_request_id
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy
 from .environment import Environment
 
-_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
@@ -50,7 +50,7 @@ class Context:
         states: list[str] = []
         for name, value in call.metadata:
             if name == "x-request-id":
-                if not request_id and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
+                if not request_id and isinstance(value, str) and is_request_id(value):
                     request_id = value
             elif name == "traceparent":
                 parents.append(str(value))
@@ -58,6 +58,7 @@ class Context:
                 states.append(str(value))
         ids = self._random_bits(320).to_bytes(40).hex()  # one number for all: three cost three times as much
         call.request_id = request_id or ids[:32]
+        answer_with_id(call, asked=bool(request_id))
         if not (parents and join_trace(call, parents, states)):
             call.trace_id = ids[32:64]
             if not self._traced:
@@ -76,6 +77,14 @@ class Context:
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Context:
     """The method's stage; every method has one."""
     return Context(policy, environment.random.getrandbits, traced=environment.tracing is not None)
+
+
+def answer_with_id(call: Call, *, asked: bool) -> None:
+    """Have the answer say the request id; over gRPC, where it costs more, only to who sent one: errors always say it."""
+    if call.protocol == "rest":
+        call.headers.append(("x-request-id", call.request_id))
+    elif asked:
+        call.trailers.append(("x-request-id", call.request_id))
 
 
 def join_trace(call: Call, parents: list[str], states: list[str]) -> bool:

@@ -258,6 +258,8 @@ async def _finish(call: Call, wire: _GrpcWire, context: Context, table: ErrorTab
 def _set_error(error: ServiceError, call: Call, context: Context, table: ErrorTable) -> None:
     answer = answer_of(error, call.metadata, table)
     trailers = list(call.trailers)
+    if call.request_id and ("x-request-id", call.request_id) not in trailers:
+        trailers.append(("x-request-id", call.request_id))
     if answer.pushback_ms is not None:
         trailers.append(("grpc-retry-pushback-ms", str(answer.pushback_ms)))
     taken = sum(len(name) + len(value) * 4 // 3 + 34 for name, value in trailers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
@@ -19,14 +20,22 @@ MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may h
 class Listening(ServerState):
     """What the connections of one listener share.
 
-    `bad_request` and `head_too_large` are whole responses; with `any_verb`, requests may have methods that the parser
-    does not know.
+    `bad_request` and `head_too_large` are whole responses, with the status that `observe_refusal` hears of; with
+    `any_verb`, requests may have methods that the parser does not know.
     """
 
-    def __init__(self, bad_request: bytes, head_too_large: bytes, *, any_verb: bool) -> None:
+    def __init__(
+        self,
+        bad_request: tuple[int, bytes],
+        head_too_large: tuple[int, bytes],
+        *,
+        any_verb: bool,
+        observe_refusal: Callable[[int], None],
+    ) -> None:
         super().__init__()
         self.draining = False
         self.any_verb = any_verb
+        self.observe_refusal = observe_refusal
         self.bad_request = bad_request
         self.head_too_large = head_too_large
 
@@ -124,7 +133,9 @@ class HttpConnection(HttpToolsProtocol):
         """Close at once, whatever is still unsent."""
         self.transport.abort()
 
-    def _refuse(self, response: bytes) -> None:
+    def _refuse(self, refusal: tuple[int, bytes]) -> None:
+        status, response = refusal
+        self.server_state.observe_refusal(status)
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
             self.transport.write(response)  # else it would be read as a part of the response that is under way

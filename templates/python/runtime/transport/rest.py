@@ -17,7 +17,7 @@ from ..protojson.codec import Codec, CodecFor
 from .cors import App, CorsApp
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
-from .rest_app import RestApp, Spawn
+from .rest_app import ObserveRefusal, RestApp, Spawn, unobserved
 from .verbs import beyond_parser
 from .web_socket import WebSocketConnection
 
@@ -39,8 +39,10 @@ class RestTransport:
         port: int,
         spawn: Spawn,
         reuse_port: bool,
+        observe_refusal: ObserveRefusal | None = None,
     ) -> None:
-        self._app = RestApp(definition, endpoints, codecs(definition), spawn)
+        observe = observe_refusal or unobserved
+        self._app = RestApp(definition, endpoints, codecs(definition), spawn, observe)
         self._outermost: App = self._app
         if (cors := definition.policies.rest.cors) is not None:
             propagate = definition.policies.observability.propagate
@@ -51,6 +53,7 @@ class RestTransport:
             bad_request=self._app.raw_refusal(invalid("request", "is no HTTP request")),
             head_too_large=self._app.raw_refusal(head_too_large()),
             any_verb=beyond_parser(definition.routes),
+            observe_refusal=lambda status: observe("", status, 0.0),
         )
         self._server: asyncio.Server | None = None
         self._clock: asyncio.TimerHandle | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from grpc import StatusCode
 from ..call import Call, Wire
 from ..definition import Definition, Kind, Route
 from ..errors import ServiceError
-from ..metadata import Metadata
+from ..metadata import Metadata, is_request_id
 from ..pipeline import Endpoint
 from ..protojson.codec import CodecFor
 from ..status import Answer, answer_of
@@ -27,6 +28,8 @@ from .routing import BadPathError, Match, NoMatch, Router
 from .web_socket_wire import WebSocketWire, check_upgrade
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+ObserveRefusal: TypeAlias = Callable[[str, int, float], None]
+"""Hears of a request that became no call: its HTTP method, the status of its answer, the seconds that took."""
 
 _LOG = logging.getLogger(__name__)
 _UPGRADE: Sequence[RawHeader] = (
@@ -36,17 +39,27 @@ _UPGRADE: Sequence[RawHeader] = (
 )
 
 
+def unobserved(_: str, __: int, ___: float) -> None:
+    """Stands in where nobody counts."""
+
+
 class RestApp:
     """The ASGI application. It needs the connection of `http_connection` in `scope["state"]`."""
 
     def __init__(
-        self, definition: Definition, endpoints: Mapping[str, Endpoint], codec_for: CodecFor, spawn: Spawn
+        self,
+        definition: Definition,
+        endpoints: Mapping[str, Endpoint],
+        codec_for: CodecFor,
+        spawn: Spawn,
+        observe_refusal: ObserveRefusal,
     ) -> None:
         policy = definition.policies.rest
         self._table = definition.errors
         self._shape = ErrorShape(policy.errors)
         self._limit = policy.max_body_bytes
         self._spawn = spawn
+        self._observe_refusal = observe_refusal
         self._heads = HeadReader(definition.policies.observability.propagate)
         ignore = policy.unknown_fields == "ignore"
         self._router = Router(
@@ -74,7 +87,7 @@ class RestApp:
             await exchange.gone()
         except Exception:  # noqa: BLE001 - the last resort: uvicorn would answer in its own words
             _LOG.exception("a request could not be answered")
-            await self._give_up(exchange)
+            await self._give_up(scope, exchange)
         finally:
             connection.serving = None
 
@@ -88,16 +101,16 @@ class RestApp:
             return ()
         return ("*",) if isinstance(found, Match) else found.allow
 
-    def raw_refusal(self, error: ServiceError) -> bytes:
-        """The whole response to what never becomes a request, as the connection writes it."""
+    def raw_refusal(self, error: ServiceError) -> tuple[int, bytes]:
+        """The status and the whole response to what never becomes a request, as the connection writes it."""
         answer = answer_of(error, Metadata(), self._table)
         body = self._shape.body(answer)
         head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        return head % (answer.http, self._shape.content_type, len(body)) + body
+        return answer.http, head % (answer.http, self._shape.content_type, len(body)) + body
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
         if exchange.head.oversized:
-            await self._refuse(exchange, head_too_large())
+            await self._refuse(scope, exchange, head_too_large())
             return
         verb, path = scope["method"], scope["raw_path"].decode("latin-1")
         if path in self._pages and await self._page(scope, exchange, path):
@@ -108,17 +121,17 @@ class RestApp:
                 return
             found = self._router.match(verb, path)
         except BadPathError:
-            await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
+            await self._refuse(scope, exchange, invalid("path", "has a malformed percent-encoding"))
             return
         if isinstance(found, NoMatch):
             if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
-                await self._refuse(exchange, upgrade_required(), _UPGRADE)
+                await self._refuse(scope, exchange, upgrade_required(), _UPGRADE)
             elif found.allow or (verb == "OPTIONS" and path == "*"):
-                await self._no_method(exchange, verb, found.allow)
+                await self._no_method(scope, exchange, found.allow)
             else:
-                await self._refuse(exchange, no_route())
+                await self._refuse(scope, exchange, no_route())
         elif found.target.route.method.kind is Kind.BIDI:
-            await self._refuse(exchange, upgrade_required(), _UPGRADE)
+            await self._refuse(scope, exchange, upgrade_required(), _UPGRADE)
         else:
             await self._call(scope, exchange, found)
 
@@ -126,15 +139,15 @@ class RestApp:
         """Answer with a page of the port's own; False where it is not there after all."""
         if scope["method"] in PAGE_METHODS:
             return await self._pages.answer(exchange, path, dict(scope["headers"]))
-        await self._no_method(exchange, scope["method"], PAGE_METHODS)
+        await self._no_method(scope, exchange, PAGE_METHODS)
         return True
 
-    async def _no_method(self, exchange: Exchange, verb: str, allowed: tuple[str, ...]) -> None:
+    async def _no_method(self, scope: Scope, exchange: Exchange, allowed: tuple[str, ...]) -> None:
         """Answer a request for a path that is served under other methods only: OPTIONS asks which."""
-        if verb == "OPTIONS":
+        if scope["method"] == "OPTIONS":
             await exchange.respond(204, [(b"allow", ", ".join((*allowed, "OPTIONS")).encode())], b"")
         else:
-            await self._refuse(exchange, wrong_verb(allowed), [(b"allow", ", ".join(allowed).encode())])
+            await self._refuse(scope, exchange, wrong_verb(allowed), [(b"allow", ", ".join(allowed).encode())])
 
     def _is_literal(self, path: str) -> bool:
         """Whether a route has that very path, without variables."""
@@ -161,7 +174,7 @@ class RestApp:
         try:
             await check_upgrade(exchange)
         except ServiceError as error:
-            await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
+            await self._refuse(scope, exchange, error, _UPGRADE if error.http == 426 else ())
             return
         wire = WebSocketWire(found.target, exchange, found.values, scope["query_string"], limit=self._limit)
         call = self._incoming(scope, exchange, found.target.route, wire)
@@ -213,16 +226,26 @@ class RestApp:
         answer = answer_of(error, call.metadata, self._table)
         await self._respond(exchange, answer, response_headers(call.headers), call.trace_id)
 
-    async def _refuse(self, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()) -> None:
+    async def _refuse(
+        self, scope: Scope, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()
+    ) -> None:
         """Answer a request that is none of an RPC's."""
-        await self._respond(exchange, answer_of(error, exchange.head.metadata, self._table), headers)
+        began = time.perf_counter()
+        metadata = exchange.head.metadata
+        answer = answer_of(error, metadata, self._table)
+        if is_request_id(given := metadata.text("x-request-id")):
+            headers = [*headers, (b"x-request-id", given.encode())]
+        try:
+            await self._respond(exchange, answer, headers)
+        finally:
+            self._observe_refusal(scope["method"], answer.http, time.perf_counter() - began)
 
-    async def _give_up(self, exchange: Exchange) -> None:
+    async def _give_up(self, scope: Scope, exchange: Exchange) -> None:
         """The last resort for a fault of this module's own: an answer without details, or a body cut off."""
         if exchange.started:
             await exchange.cut()
         else:
-            await self._refuse(exchange, ServiceError(StatusCode.INTERNAL, "internal error"))
+            await self._refuse(scope, exchange, ServiceError(StatusCode.INTERNAL, "internal error"))
 
     async def _respond(
         self, exchange: Exchange, answer: Answer, headers: Sequence[RawHeader], trace_id: str = ""
