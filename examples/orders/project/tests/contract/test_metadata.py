@@ -2,10 +2,22 @@
 """Metadata, request id and trace context reach the handler, and the handler's own reach the caller."""
 
 import pytest
+from grpc import StatusCode
 
 from orders.gen.definition import DEFINITION
 from orders.runtime.call import Header
-from orders.runtime.testing import Client, Entry, Messages, Received, Scripted, answering, entries, one_of_each
+from orders.runtime.errors import ServiceError
+from orders.runtime.testing import (
+    Client,
+    Entry,
+    Messages,
+    Received,
+    Scripted,
+    answering,
+    entries,
+    failing,
+    one_of_each,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -42,6 +54,23 @@ async def test_the_callers_request_id_is_kept(client: Client, scripted: Scripted
     scripted.plays(answering(*entry.responses()))
     await client.call(entry, metadata=[("x-request-id", "contract-test-1")])
     assert scripted.last.call.request_id == "contract-test-1"
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+async def test_the_answer_says_the_request_id(client: Client, scripted: Scripted, entry: Entry) -> None:
+    scripted.plays(answering(*entry.responses()))
+    outcome = await client.call(entry, metadata=[("x-request-id", "contract-test-2")])
+    assert [*outcome.headers.get_all("x-request-id"), *outcome.trailers.get_all("x-request-id")] == ["contract-test-2"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+async def test_a_failure_says_the_request_id_that_the_call_was_given(
+    client: Client, scripted: Scripted, entry: Entry
+) -> None:
+    scripted.plays(failing(lambda: ServiceError(StatusCode.ABORTED, "no")))
+    outcome = await client.call(entry)
+    answered = [*outcome.headers.get_all("x-request-id"), *outcome.trailers.get_all("x-request-id")]
+    assert answered == [scripted.last.call.request_id]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
