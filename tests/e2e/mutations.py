@@ -40,6 +40,8 @@ def _without(stage: str, noticed_by: str) -> Mutation:
 MUTATIONS = (
     _without("boundary", "test_every_row_of_the_error_table_reaches_the_caller_whole"),
     _without("context", "test_the_callers_request_id_is_kept"),
+    _without("context", "test_the_answer_says_the_request_id"),
+    _without("context", "test_a_failure_says_the_request_id_that_the_call_was_given"),
     _without("context", "test_the_declared_deadline_holds"),
     _without("drain_gate", "test_a_call_that_comes_over_an_open_connection_is_told_when_to_come_again"),
     _without("deadline", "test_a_call_that_outlives_the_default_deadline_is_stopped"),
