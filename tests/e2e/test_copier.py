@@ -1,14 +1,11 @@
 """`copier copy` of the repository and `holdfast new` give the same project, and `copier update` keeps it working."""
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from generator import resources
+from tests.e2e.repositories import commit, copier, holdfast, run, template_repository
 
 ORDERS = """\
 syntax = "proto3";
@@ -33,50 +30,9 @@ spec:
 JOBS = "type: google.api.Service\napis: [{name: google.longrunning.Operations}]\n"
 
 
-def run(*command: str | Path, cwd: Path, code: int = 0) -> str:
-    """The command's output, both streams, when it exits with `code`."""
-    environment = {
-        **os.environ,
-        "HOME": str(cwd),
-        "PYTHONWARNINGS": "default",
-        **{f"GIT_{who}_{what}": f"{who}@test.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-    }
-    for name in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
-        environment.pop(name, None)
-    done = subprocess.run(
-        [*map(str, command)],
-        cwd=cwd,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout
-    return done.stdout
-
-
-def copier(*arguments: str | Path, cwd: Path, code: int = 0) -> str:
-    return run(sys.executable, "-m", "copier", *arguments, cwd=cwd, code=code)
-
-
-def commit(repository: Path, message: str, *tags: str) -> None:
-    run("git", "add", "--all", cwd=repository)
-    run("git", "commit", "--quiet", "-m", message, cwd=repository)
-    for tag in tags:
-        run("git", "tag", tag, cwd=repository)
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What users see of this repository, as it is now, as version 1.0.0."""
-    folder = tmp_path_factory.mktemp("template") / "holdfast"
-    for part in ("generator", "templates", "schemas"):
-        shutil.copytree(resources.root() / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(resources.root() / "copier.yml", folder / "copier.yml")
-    run("git", "init", "--quiet", "--initial-branch=main", cwd=folder)
-    commit(folder, "One", "v1.0.0")
-    return folder
+    return template_repository(tmp_path_factory.mktemp("template") / "holdfast")
 
 
 @pytest.fixture
@@ -100,10 +56,6 @@ def tree(project: Path) -> dict[str, tuple[int, bytes]]:
         for path in sorted(project.rglob("*"))
         if path.is_file() and ".git/" not in f"{path.relative_to(project)}/"
     }
-
-
-def holdfast(repository: Path, *arguments: str | Path, cwd: Path, code: int = 0) -> str:
-    return run(sys.executable, repository / "generator/__main__.py", *arguments, cwd=cwd, code=code)
 
 
 def test_copier_and_new_give_the_same_project(repository: Path, here: Path) -> None:
