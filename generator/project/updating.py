@@ -84,9 +84,6 @@ def resume(project: Path) -> Updated:
 def _ready(project: Path) -> Answers:
     """The answers of a project that can be updated."""
     answers = _with_template(project)
-    if _git(project, "rev-parse", "--is-inside-work-tree").strip() != "true":
-        hint = "run `git init`, and commit everything: an update is reviewed as a diff"
-        raise InputError.one(Place(str(project)), "update-no-repository", "the project is in no git repository", hint)
     if conflicts := list(_conflicts(project)):
         raise InputError(conflicts)
     if changed := _git(project, "status", "--porcelain").splitlines():
@@ -176,5 +173,5 @@ def _git(folder: Path, *arguments: str) -> str:
         raise InputError([cannot("git", "run", error)]) from None
     if done.returncode != 0:
         complaint = (done.stderr.strip().splitlines() or ["git failed"])[-1].removeprefix("fatal: ")
-        raise InputError.one(Place(str(folder)), "update-git", complaint, "an update needs a git repository")
+        raise InputError.one(Place(str(folder)), "update-git", complaint, "an update needs git, and a commit to start from")
     return done.stdout
