@@ -57,7 +57,6 @@ def load(
     roots = tuple(dict.fromkeys(roots))
     within = sources(include)
     called = tuple(path for path in dict.fromkeys(dependencies) if within.find(path) is not None)
-    mixins = tuple(path for api in config.services if (path := MIXINS.get(api.name)) and within.find(path) is not None)
     missing = [
         Finding(Place(root), "contract-not-found", "there is no such .proto file", "name its folder with -I")
         for root in roots
@@ -65,7 +64,29 @@ def load(
     ]
     if missing or not roots:
         raise InputError(missing or [Finding(Place("."), "contract-not-found", "no .proto file is named")])
-    descriptor_set = compile_protos(tuple(dict.fromkeys((*roots, *called, *mixins))), within)
+    mixed_in = mixins(config, within)
+    descriptor_set = compile_protos(tuple(dict.fromkeys((*roots, *called, *mixed_in))), within)
+    return read(descriptor_set, roots, within, called, config, duplicates=duplicates)
+
+
+def mixins(config: ServiceConfig, within: Sources) -> tuple[str, ...]:
+    """The import paths of the mixin services that `config` names, as far as they can be found."""
+    return tuple(path for api in config.services if (path := MIXINS.get(api.name)) and within.find(path) is not None)
+
+
+def read(
+    descriptor_set: FileDescriptorSet,
+    roots: Sequence[str],
+    within: Sources,
+    called: Sequence[str] = (),
+    config: ServiceConfig = NO_CONFIG,
+    *,
+    duplicates: str = "warn",
+) -> Contract:
+    """The contract of files that are compiled already, with source info; otherwise as `load`.
+
+    The set has `roots`, the contracts `called` and all they import, dependencies first; it loses its source info.
+    """
     infos = {file.name: SourceInfo(file, _shown(file.name, within)) for file in descriptor_set.file}
     if findings := list(_unusable_files(descriptor_set, infos, within)):
         raise InputError(findings)

@@ -173,5 +173,7 @@ def _git(folder: Path, *arguments: str) -> str:
         raise InputError([cannot("git", "run", error)]) from None
     if done.returncode != 0:
         complaint = (done.stderr.strip().splitlines() or ["git failed"])[-1].removeprefix("fatal: ")
-        raise InputError.one(Place(str(folder)), "update-git", complaint, "an update needs git, and a commit to start from")
+        raise InputError.one(
+            Place(str(folder)), "update-git", complaint, "an update needs git, and a commit to start from"
+        )
     return done.stdout
