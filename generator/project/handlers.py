@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from generator.errors import Finding, Place
 from generator.project.disk import Disk
 from generator.project.lock import Handled, Locked
 from generator.project.paths import shown
+from generator.project.renames import renamed_rpcs, renamed_service
 from generator.project.stubs import Appended, method_line
 from generator.render.emit import Emit, Owner, Stub
 
+_KINDS = {
+    "unary": "unary",
+    "client_stream": "client streaming",
+    "server_stream": "server streaming",
+    "bidi": "bidirectional",
+}
 
-def drift(disk: Disk, path: str, before: tuple[Handled, ...], after: tuple[Handled, ...]) -> Iterator[Finding]:
-    """What happened to the RPCs of a handler file: gone, renamed, or with other types."""
-    tree = _parsed(disk, path) if before != after else None
+
+def drift(disk: Disk, path: str, before: Sequence[Handled], stubs: Sequence[Stub]) -> Iterator[Finding]:
+    """What happened to the RPCs of a handler file: gone, renamed, or with other messages or of another kind."""
+    after = {(stub.class_name, stub.method): stub for stub in stubs}
+    changed = [old for old in before if (stub := after.get(_key(old))) is None or Handled.of(stub) != old]
+    tree = _parsed(disk, path) if changed else None
     if tree is None:
         return
-    now = {(handled.class_name, handled.method): handled for handled in after}
-    known = {(handled.class_name, handled.method) for handled in before}
-    new = [handled for handled in after if (handled.class_name, handled.method) not in known]
-    for old in before:
+    known = set(map(_key, before))
+    gone = [old for old in changed if _key(old) not in after]
+    guesses = renamed_rpcs(gone, [Handled.of(stub) for key, stub in after.items() if key not in known])
+    for old in changed:
         line = method_line(tree, old.class_name, old.method)
         if not line:
             continue
         place = Place(shown(disk.project, path), line)
         handler = f"{old.class_name}.{old.method}"
-        current = now.get((old.class_name, old.method))
-        if current is None:
-            renamed = next((one for one in new if _signature(one) == _signature(old)), None)
-            hint = f"it looks like a rename: {renamed.method} has the same signature" if renamed else ""
-            yield Finding(place, "rpc-removed", f"{handler} is no longer in the contract", hint or "it was kept")
-        elif _signature(current)[1:] != _signature(old)[1:]:
-            yield Finding(place, "rpc-changed", f"{handler} {_difference(old, current)}")
+        stub = after.get(_key(old))
+        if stub is None:
+            guess = guesses.get(old)
+            hint = f"it looks like a rename: {guess.method} is new, move the body there" if guess else "it was kept"
+            yield Finding(place, "rpc-removed", f"{handler} is no longer in the contract", hint)
+        elif difference := ", ".join(_differences(old, stub)):
+            yield Finding(place, "rpc-changed", f"{handler} {difference}", f"make it `{stub.signature}`")
 
 
-def _signature(handled: Handled) -> tuple[str, str, str, bool]:
-    return handled.class_name, handled.request, handled.response, handled.streaming
+def _key(handled: Handled) -> tuple[str, str]:
+    return handled.class_name, handled.method
 
 
-def _difference(old: Handled, new: Handled) -> str:
-    parts = []
+def _differences(old: Handled, new: Stub) -> Iterator[str]:
     if old.request != new.request:
-        parts.append(f"now takes {new.request}, not {old.request}")
+        yield f"now takes {new.request}, not {old.request}"
     if old.response != new.response:
-        parts.append(f"now answers {new.response}, not {old.response}")
-    if old.streaming != new.streaming:
-        parts.append("is now an async generator" if new.streaming else "is no longer an async generator")
-    return ", ".join(parts)
+        yield f"now answers {new.response}, not {old.response}"
+    if old.kind != new.kind:
+        yield f"is {_KINDS.get(new.kind, new.kind)} now, not {_KINDS.get(old.kind, old.kind)}"
 
 
 def left_out(disk: Disk, path: str, appended: Appended) -> Iterator[Finding]:
@@ -67,13 +75,15 @@ def without_file(disk: Disk, path: str, stub: Stub) -> Finding:
     return Finding(Place(shown(disk.project, path)), "stub-not-added", message, f"bring it back with --force {path}")
 
 
-def file_gone(disk: Disk, path: str, locked: Locked) -> Finding:
-    """A file of the user's that nothing in the contract stands behind any more."""
+def file_gone(disk: Disk, path: str, locked: Locked, new: Mapping[str, Sequence[Handled]]) -> Finding:
+    """A file of the user's that nothing in the contract stands behind any more; `new` are those there are instead."""
     classes = ", ".join(dict.fromkeys(stub.class_name for stub in locked.stubs))
     message = f"{classes or 'what it was made for'} is no longer in the contract"
-    return Finding(
-        Place(shown(disk.project, path)), "service-removed", message, "it was kept; remove it when it is not needed"
-    )
+    guess = renamed_service(locked.stubs, new)
+    hint = "it was kept; remove it when it is not needed"
+    if guess:
+        hint = f"it looks like a rename: move what is in it to {shown(disk.project, guess)}"
+    return Finding(Place(shown(disk.project, path)), "service-removed", message, hint)
 
 
 def unwired(disk: Disk, emits: Sequence[Emit]) -> Iterator[Finding]:

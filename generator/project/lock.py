@@ -34,14 +34,14 @@ class Handled:
     class_name: str
     method: str
     rpc: str
+    kind: str
     request: str
     response: str
-    streaming: bool
 
     @classmethod
     def of(cls, stub: Stub) -> Handled:
         """What the lock keeps of a stub."""
-        return cls(stub.class_name, stub.method, stub.rpc, stub.request, stub.response, stub.streaming)
+        return cls(stub.class_name, stub.method, stub.rpc, stub.kind, stub.request, stub.response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def _lines(lock: Lock) -> Iterator[str]:
             yield f"      - class: {_scalar(stub.class_name)}"
             yield f"        method: {_scalar(stub.method)}"
             yield f"        rpc: {_scalar(stub.rpc)}"
+            yield f"        kind: {_scalar(stub.kind)}"
             yield f"        request: {_scalar(stub.request)}"
             yield f"        response: {_scalar(stub.response)}"
-            yield f"        streaming: {'true' if stub.streaming else 'false'}"
 
 
 def _scalar(text: str) -> str:
@@ -186,9 +186,9 @@ class _Reader:
             class_name=self._text(stub, "class"),
             method=self._text(stub, "method"),
             rpc=self._text(stub, "rpc"),
+            kind=self._text(stub, "kind"),
             request=self._text(stub, "request"),
             response=self._text(stub, "response"),
-            streaming=stub.get("streaming") == "true",
         )
 
     def _table(self, document: Mapping[str, Any], key: str) -> Mapping[Any, Any]:

@@ -48,10 +48,16 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
                 _appended(decisions, disk, emit, locked, forced)
         except InputError as error:
             decisions.refused += error.findings
+    current = before is not None and replace(after, files=before.files) == before
+    new = {emit.path: [Handled.of(stub) for stub in emit.stubs] for emit in emits if emit.path not in known}
     for path in sorted(known.keys() - emitted.keys()):
-        forced = _covers(force, path)
-        current = before is not None and replace(after, files=before.files) == before
-        _gone(decisions, disk, path, known[path], forced, current)
+        try:
+            if known[path].owner is Owner.MANAGED:
+                _pruned(decisions, disk, path, known[path], _covers(force, path), current)
+            else:
+                _left_behind(decisions, disk, path, known[path], new)
+        except InputError as error:
+            decisions.refused += error.findings
     for name in force:
         if not any(_covers([name], path) for path in emitted.keys() | known.keys()):
             message = "--force names nothing that is generated"
@@ -124,24 +130,16 @@ def _appended(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | No
         decisions.notes += handlers.left_out(disk, emit.path, appended)
         decisions.stubs += [(shown(disk.project, emit.path), stub.source) for stub in appended.left]
         left = [(stub.class_name, stub.method) for stub in appended.left]
-        decisions.notes += handlers.drift(disk, emit.path, locked.stubs if locked else (), handled)
+        decisions.notes += handlers.drift(disk, emit.path, locked.stubs if locked else (), emit.stubs)
     # What could not be inserted is not known yet: the next run tries again.
     kept = tuple(stub for stub in handled if (stub.class_name, stub.method) not in left)
     decisions.locked[emit.path] = replace(_entry(emit, ""), stubs=kept)
 
 
-def _gone(decisions: _Decisions, disk: Disk, path: str, locked: Locked, forced: bool, current: bool) -> None:
-    """A file of the lock that is no longer emitted; `current` says that no input explains why."""
-    try:
-        before = disk.read(path)
-    except InputError as error:
-        decisions.refused += error.findings
-        return
+def _pruned(decisions: _Decisions, disk: Disk, path: str, locked: Locked, forced: bool, current: bool) -> None:
+    """A managed file of the lock that is no longer emitted; `current` says that no input explains why."""
+    before = disk.read(path)
     if before is None:
-        return
-    if locked.owner is not Owner.MANAGED:
-        decisions.files.append(Change(path, locked.owner, Action.KEPT, before, before))
-        decisions.notes.append(handlers.file_gone(disk, path, locked))
         return
     edited = disk.digest(path) != locked.hash
     fault = Fault.EDITED if edited else Fault.ORPHANED if current else Fault.STALE
@@ -150,6 +148,16 @@ def _gone(decisions: _Decisions, disk: Disk, path: str, locked: Locked, forced: 
         what = "a generated file that is no longer needed was edited by hand"
         hint = f"move what you wrote to a file of yours, or give it up with --force {path}"
         decisions.refused.append(Finding(Place(shown(disk.project, path)), "edited-by-hand", what, hint))
+
+
+def _left_behind(
+    decisions: _Decisions, disk: Disk, path: str, locked: Locked, new: Mapping[str, Sequence[Handled]]
+) -> None:
+    """A file of the user's that would no longer be made; `new` are the RPCs of the files that are new."""
+    before = disk.read(path)
+    if before is not None:
+        decisions.files.append(Change(path, locked.owner, Action.KEPT, before, before))
+        decisions.notes.append(handlers.file_gone(disk, path, locked, new))
 
 
 def _entry(emit: Emit, written: str) -> Locked:

@@ -197,9 +197,9 @@ def _stub(handler: str, rpc: Rpc, view: MethodView, types: TypeNames, call: Impo
         source="\n".join(lines) + "\n",
         imports=tuple(sorted(set(needed))),
         rpc=rpc.path,
-        request=f"AsyncIterator[{view.request}]" if rpc.kind.streams_requests else view.request,
-        response=f"AsyncIterator[{view.response}]" if view.streams_responses else view.response,
-        streaming=view.streams_responses,
+        kind=rpc.kind.value,
+        request=rpc.request,
+        response=rpc.response,
     )
 
 

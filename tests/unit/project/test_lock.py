@@ -21,7 +21,7 @@ LOCK = Lock(
             Owner.APPENDED,
             "t",
             "built-in",
-            stubs=(Handled("Shop", "buy", "/shop.Shop/Buy", "AsyncIterator[Req]", "Res", streaming=True),),
+            stubs=(Handled("Shop", "buy", "/shop.Shop/Buy", "bidi", "shop.Req", "shop.Res"),),
         ),
     },
 )

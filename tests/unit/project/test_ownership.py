@@ -40,7 +40,7 @@ def seeded(path: str, content: bytes = b"seed\n") -> Emit:
 
 def stub(method: str, request: str = "Req", owner: str = "Shop") -> Stub:
     source = f"async def {method}(self, request: {request}, call: Call) -> Res:\n    raise errors.no()\n"
-    return Stub(owner, method, source, (), f"/shop.Shop/{method}", request, "Res", streaming=False)
+    return Stub(owner, method, source, (), f"/shop.Shop/{method}", "unary", request, "Res")
 
 
 def handler(*stubs: Stub, path: str = "src/p/handlers/shop.py") -> Emit:

@@ -17,7 +17,7 @@ def stub(method: str, *imports: Import, owner: str = "Shop", source: str = "") -
         source
         or f'async def {method}(self, request: Req, call: Call) -> Res:\n    """Does it."""\n    raise errors.no()\n'
     )
-    return Stub(owner, method, text, imports, f"/shop.v1.Shop/{method}", "Req", "Res", streaming=False)
+    return Stub(owner, method, text, imports, f"/shop.v1.Shop/{method}", "unary", "Req", "Res")
 
 
 def is_subsequence(old: bytes, new: bytes) -> bool:

@@ -14,9 +14,9 @@ STUB = Stub(
     'async def sell(self, request: Sell, call: Call) -> Res:\n    """Sells 東西.\n\n    At once.\n    """\n    return Res()\n',
     (Import("..gen.pb.shop_pb2", "Res"), Import("..gen.pb.shop_pb2", "Sell"), Import("..runtime.call", "Call")),
     "/shop.Shop/Sell",
+    "unary",
     "Sell",
     "Res",
-    streaming=False,
 )
 
 HEADS = st.sampled_from(
