@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import click
 
 from generator.cli.terminal import DONE, WRONG_INPUT, Settings, say, show, tell, with_settings
+
+if TYPE_CHECKING:
+    from generator.project.changes import Changes
+    from generator.project.generating import Generated
 
 
 @click.command()
@@ -22,20 +29,44 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
         say(settings, [record.SUMMARY.format(files)])
         return DONE
     from generator.project import generating, report
+    from generator.project.writer import RefusedError
 
     if diff or dry_run:
         done = generating.preview(settings.folder, force)
-        lines = report.diff if diff else report.summary
-        for line in lines(settings.folder, done.changes):
+        lines = _summary(settings, done, why=True)
+        if diff:
+            lines = report.diff(settings.folder, done.changes, done.causes, done.reasons)
+        for line in lines:
             click.echo(line, color=settings.color)
-    else:
+        tell(settings, done.changes, done.warnings)
+        return _refused(settings, done.changes)
+    try:
         done = generating.generate(settings.folder, force)
-        if done.recovered is not None:
-            say(settings, [f"an interrupted run was finished first: {done.recovered} files"])
-        say(settings, report.summary(settings.folder, done.changes, verbose=settings.verbose))
+    except RefusedError as error:
+        return _refused(settings, error.changes)
+    if done.recovered is not None:
+        say(settings, [f"an interrupted run was finished first: {done.recovered} files"])
+    say(settings, _summary(settings, done, why=settings.verbose))
     tell(settings, done.changes, done.warnings)
-    show(done.changes.refused, "red", settings)
-    return WRONG_INPUT if done.changes.refused else DONE
+    return DONE
+
+
+def _summary(settings: Settings, done: Generated, *, why: bool) -> Iterator[str]:
+    from generator.project import report
+
+    reasons = done.reasons if why else {}
+    return report.summary(settings.folder, done.changes, done.causes, reasons, verbose=settings.verbose)
+
+
+def _refused(settings: Settings, changes: Changes) -> int:
+    """Prints what was refused, and what would be lost."""
+    from generator.project import report
+
+    show(changes.refused, "red", settings)
+    if not settings.quiet:
+        for line in report.edits(settings.folder, changes):
+            click.echo(line, err=True, color=settings.color)
+    return WRONG_INPUT if changes.refused else DONE
 
 
 @click.command()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk
 from generator.project.lock import Lock, digest, load
 from generator.project.ownership import decide, formatted
-from generator.project.paths import LOCK, is_project_path, shown
+from generator.project.paths import INPUTS, LOCK, is_project_path, shown
 from generator.render.emit import Emit, Owner
 from generator.spec.load import load as load_spec
 
@@ -34,12 +34,13 @@ _EMPTY = sha256(b"").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a project's inputs amount to; `lock` is the new lock without its files."""
+    """What a project's inputs amount to; `lock` is the new lock without its files, `before` the last generation's."""
 
     config: Config
     plan: Plan
     emits: tuple[Emit, ...]
     lock: Lock
+    before: Lock | None
 
 
 def plan_of(project: Path) -> tuple[Config, Plan]:
@@ -81,7 +82,9 @@ def compute(project: Path, disk: Disk, before: Lock | None, force: Sequence[str]
     emits = render(plan, formatted(disk, before, tools, force))
     if any(_is_hollow(emit, before) for emit in emits):
         emits = render(plan)
-    return Build(config, plan, emits, Lock(__version__, tools, _input_hashes(project, config, plan.contract)))
+    emits = (*emits, *_kept_inputs(project, config))
+    lock = Lock(__version__, tools, _input_hashes(project, config, plan.contract))
+    return Build(config, plan, emits, lock, before)
 
 
 def _is_hollow(emit: Emit, before: Lock | None) -> bool:
@@ -92,10 +95,20 @@ def _is_hollow(emit: Emit, before: Lock | None) -> bool:
 
 
 def _input_hashes(project: Path, config: Config, contract: Contract) -> Mapping[str, str]:
-    """The hash of each input. Inputs are only read: links to them may lead anywhere."""
+    """The hash of each input; of pyproject.toml, of what it says for the generator.
+
+    Inputs are only read: links to them may lead anywhere.
+    """
     paths = [f"{CONTRACT_FOLDER}/{path}" for path, file in contract.files.items() if not file.provided]
     paths += [config.spec, *configuration.service_configs(config)]
-    return {path: digest((project / path).read_bytes()) for path in paths if (project / path).is_file()}
+    hashes = {path: digest((project / path).read_bytes()) for path in paths if (project / path).is_file()}
+    return {**hashes, configuration.FILE: digest(configuration.settings(config))}
+
+
+def _kept_inputs(project: Path, config: Config) -> Iterator[Emit]:
+    """The inputs that are no .proto files, as they are: what the next generation compares its own with."""
+    for path in (config.spec, *configuration.service_configs(config)):
+        yield Emit(f"{INPUTS}/{path}", Owner.MANAGED, (project / path).read_bytes(), "input", "input")
 
 
 def read_lock(disk: Disk) -> Lock | None:
@@ -110,7 +123,20 @@ def changes(project: Path, force: Sequence[str] = ()) -> tuple[Build, Changes]:
     before = read_lock(disk)
     names = [_forced(project, path) for path in force]
     built = compute(project, disk, before, names)
-    return built, decide(disk, built.emits, before, built.lock, names)
+    decided = decide(disk, built.emits, before, built.lock, names)
+    return built, replace(decided, orphaned=tuple(_orphaned(disk, built.config, decided)))
+
+
+def _orphaned(disk: Disk, config: Config, decided: Changes) -> Iterator[str]:
+    """The files that lie among the generated ones, and that neither this generation nor the last has made."""
+    known = {change.path for change in decided.files}
+    for folder in generated_folders(config):
+        yield from (path for path in disk.below(folder) if path not in known)
+
+
+def generated_folders(config: Config) -> tuple[str, ...]:
+    """The folders of the package that hold nothing but what is generated."""
+    return f"src/{config.package}/gen", f"src/{config.package}/runtime"
 
 
 def _forced(project: Path, path: str) -> str:

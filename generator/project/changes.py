@@ -47,6 +47,7 @@ class Changes:
 
     `lock` is the lock afterwards, `lock_before` the file as it is. `notes` are for a person to act on: nothing
     that is wrong, something that only they can do. `stubs` are sources that could not be inserted, by place.
+    `orphaned` are files among the generated ones that nothing generates, or ever did.
     """
 
     files: tuple[Change, ...]
@@ -55,6 +56,12 @@ class Changes:
     stubs: tuple[tuple[str, str], ...]
     lock: Lock
     lock_before: bytes | None
+    orphaned: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> tuple[Change, ...]:
+        """The files that something happens to."""
+        return self.with_action(Action.CREATED, Action.CHANGED, Action.REMOVED)
 
     def with_action(self, *actions: Action) -> tuple[Change, ...]:
         """The files that one of these happens to."""

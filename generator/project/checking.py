@@ -8,7 +8,6 @@ from pathlib import Path
 from generator.errors import Finding, Place
 from generator.project.build import changes
 from generator.project.changes import Changes, Fault
-from generator.project.disk import Disk
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
 from generator.project.transaction import PENDING, is_interrupted
@@ -36,23 +35,19 @@ def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
 
     Writes nothing. Raises InputError where the inputs are wrong.
     """
-    built, decided = changes(project)
-    folder = f"src/{built.config.package}/gen"
-    faults = sorted(_faults(project, decided, folder), key=lambda fault: fault[0])
+    _, decided = changes(project)
+    faults = sorted(_faults(project, decided), key=lambda fault: fault[0])
     if not faults:
         return 0, ()
     worst = min((fault for _, fault in faults), key=_ORDER.index)
     return EXIT_CODES[worst], tuple(_finding(project, path, fault) for path, fault in faults)
 
 
-def _faults(project: Path, decided: Changes, folder: str) -> Iterator[tuple[str, Fault]]:
+def _faults(project: Path, decided: Changes) -> Iterator[tuple[str, Fault]]:
     for change in decided.files:
         if change.fault is not None:
             yield change.path, change.fault
-    known = {change.path for change in decided.files}
-    for path in Disk(project).below(folder):
-        if path not in known:
-            yield path, Fault.ORPHANED
+    yield from ((path, Fault.ORPHANED) for path in decided.orphaned)
     if decided.lock_before is None:
         yield LOCK, Fault.MISSING
     elif decided.lock_before != dump(decided.lock):

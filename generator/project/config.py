@@ -187,6 +187,11 @@ def service_configs(config: Config) -> tuple[str, ...]:
     return tuple(f"{CONTRACT_FOLDER}/{entry}" for entry in dict.fromkeys(entries))
 
 
+def settings(config: Config) -> bytes:
+    """All that the configuration says, the same for the same settings however they are written."""
+    return repr((config.name, config.package, config.contracts, config.spec, config.service_configs)).encode()
+
+
 def _import_path(folder: Path, entry: str) -> str:
     below = entry.removeprefix(f"{CONTRACT_FOLDER}/")
     return below if below != entry and not (folder / entry).is_file() else entry

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.errors import Finding
@@ -19,11 +19,17 @@ from generator.render.emit import Owner
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was done; `recovered` is the number of files that an interrupted run had left to write, None for none."""
+    """What was done, or would be.
+
+    `causes` are what differs from the last generation, `reasons` which of that each file changes for. `recovered` is
+    the number of files that an interrupted run had left to write, None for none.
+    """
 
     changes: Changes
     warnings: tuple[Finding, ...]
-    recovered: int | None
+    causes: tuple[str, ...]
+    reasons: Mapping[str, Sequence[str]]
+    recovered: int | None = None
 
 
 def generate(project: Path, force: Sequence[str] = ()) -> Generated:
@@ -35,24 +41,33 @@ def generate(project: Path, force: Sequence[str] = ()) -> Generated:
     with exclusive(project):
         recovered = recover(project)
         built, changes = build.changes(project, force)
+        explained = _explained(project, built, changes)
         apply(project, changes)
         remember(project, built, changes)
-    return Generated(changes, built.plan.warnings, recovered)
-
-
-def remember(project: Path, built: build.Build, changes: Changes) -> None:
-    """Let the next run know that the project is up to date, if there is nothing that it would have to say again."""
-    if changes.notes or changes.stubs or built.plan.warnings:
-        return
-    emitted = [change.path for change in changes.files if (project / change.path).is_file()]
-    gen = f"src/{built.config.package}/gen"
-    if set(Disk(project).below(gen)) <= set(emitted):
-        files = [*emitted, *built.lock.inputs, configuration.FILE, LOCK]
-        current = sum(change.owner is Owner.MANAGED and change.after is not None for change in changes.files)
-        record.remember(project, files, (configuration.CONTRACT_FOLDER, gen, LOCK.rpartition("/")[0]), current)
+    return replace(explained, recovered=recovered)
 
 
 def preview(project: Path, force: Sequence[str] = ()) -> Generated:
     """What `generate` would do, refusals included; writes nothing."""
-    built, changes = build.changes(project, force)
-    return Generated(changes, built.plan.warnings, None)
+    return _explained(project, *build.changes(project, force))
+
+
+def _explained(project: Path, built: build.Build, changes: Changes) -> Generated:
+    if not changes.written:
+        return Generated(changes, built.plan.warnings, (), {})
+    from generator.project.causes import causes, reasons
+
+    found = causes(Disk(project), built.before, built)
+    why = reasons(found, built.before, built, changes)
+    return Generated(changes, built.plan.warnings, tuple(map(str, found)), why)
+
+
+def remember(project: Path, built: build.Build, changes: Changes) -> None:
+    """Let the next run know that the project is up to date, if there is nothing that it would have to say again."""
+    if changes.notes or changes.stubs or changes.orphaned or built.plan.warnings:
+        return
+    emitted = [change.path for change in changes.files if (project / change.path).is_file()]
+    files = [*emitted, *built.lock.inputs, configuration.FILE, LOCK]
+    folders = (configuration.CONTRACT_FOLDER, *build.generated_folders(built.config), LOCK.rpartition("/")[0])
+    current = sum(change.owner is Owner.MANAGED and change.after is not None for change in changes.files)
+    record.remember(project, files, folders, current)

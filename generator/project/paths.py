@@ -10,6 +10,12 @@ from generator.errors import Finding, InputError, Place, printable
 LOCK = ".holdfast/lock.yaml"
 """Where the lock is, relative to the project."""
 
+CONTRACT = ".holdfast/contract.binpb"
+"""Where the contract is kept as it was, a FileDescriptorSet without source info, relative to the project."""
+
+INPUTS = ".holdfast/inputs"
+"""Where the spec and the service configurations are kept as they were, relative to the project."""
+
 _RESERVED = frozenset({"", ".", "..", ".git"})
 
 

@@ -3,35 +3,64 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from generator.errors import printable
-from generator.project.changes import Action, Change, Changes
+from generator.project.changes import Action, Changes, Fault
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
 from generator.project.record import SUMMARY
 
 _READABLE = 1000  # bytes in a line
+_REASONS = 4  # told for one file
+_NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 _SIGNS = {Action.CREATED: "+", Action.CHANGED: "~", Action.REMOVED: "-"}
 
 
-def summary(project: Path, changes: Changes, *, verbose: bool = False) -> Iterator[str]:
-    """One line for each file that changes (with `verbose`, for every file), then the totals."""
+def summary(
+    project: Path,
+    changes: Changes,
+    causes: Sequence[str] = (),
+    reasons: Mapping[str, Sequence[str]] = _NONE,
+    *,
+    verbose: bool = False,
+) -> Iterator[str]:
+    """What is not as it was, a line for each file that changes (with `verbose`, for every file), then the totals.
+
+    Beside each file stands why it changes, as far as there are `reasons`.
+    """
+    yield from (printable(f"because {cause}") for cause in causes)
     counts = dict.fromkeys(Action, 0)
     for change in changes.files:
         counts[change.action] += 1
         sign = _SIGNS.get(change.action)
         if sign or verbose:
-            label = "" if sign else f"  ({change.action.value})"
+            label = _few(reasons.get(change.path, ())) if sign else f"  ({change.action.value})"
             yield f"{sign or ' '} {printable(shown(project, change.path))}{label}"
+    for path in changes.orphaned:
+        yield f"? {printable(shown(project, path))}  (orphaned: nothing generates it)"
     totals = [f"{counts[action]} {action.value}" for action in _SIGNS if counts[action]]
     if totals:
-        yield ", ".join([*totals, f"{counts[Action.UNCHANGED]} unchanged"])
+        yield ", ".join([*totals, f"{counts[Action.UNCHANGED]} unchanged", *_left(changes)])
     elif changes.lock_before != dump(changes.lock):
-        yield f"only {printable(shown(project, LOCK))} changed"
+        yield ", ".join([f"only {printable(shown(project, LOCK))} changed", *_left(changes)])
     else:
-        yield SUMMARY.format(counts[Action.UNCHANGED])
+        yield ", ".join([SUMMARY.format(counts[Action.UNCHANGED]), *_left(changes)])
+
+
+def _left(changes: Changes) -> Iterator[str]:
+    """What is left to people."""
+    if changes.orphaned:
+        yield f"{len(changes.orphaned)} orphaned"
+    if changes.notes:
+        yield f"{len(changes.notes)} to do by hand"
+
+
+def _few(reasons: Sequence[str]) -> str:
+    more = [f"and {len(reasons) - _REASONS} more"] if len(reasons) > _REASONS else []
+    return f"  ({printable('; '.join([*reasons[:_REASONS], *more]))})" if reasons else ""
 
 
 def stubs(changes: Changes) -> Iterator[str]:
@@ -41,22 +70,33 @@ def stubs(changes: Changes) -> Iterator[str]:
         yield source
 
 
-def diff(project: Path, changes: Changes) -> Iterator[str]:
-    """A unified diff of everything that would change."""
-    for change in changes.with_action(*_SIGNS):
-        yield from _diff(project, change)
+def diff(
+    project: Path, changes: Changes, causes: Sequence[str] = (), reasons: Mapping[str, Sequence[str]] = _NONE
+) -> Iterator[str]:
+    """A unified diff of everything that would change; what is not as it was before it, and before each file."""
+    yield from (printable(f"# because {cause}") for cause in causes)
+    for change in changes.written:
+        name = printable(shown(project, change.path))
+        if change.path in reasons:
+            yield f"# {name}{_few(reasons[change.path])}"
+        sides = [name if content is not None else "/dev/null" for content in (change.before, change.after)]
+        yield from _diff(name, change.before, change.after, sides)
 
 
-def _diff(project: Path, change: Change) -> Iterator[str]:
-    name = printable(shown(project, change.path))
-    before, after = change.before or b"", change.after or b""
-    old, new = _text(before), _text(after)
+def edits(project: Path, changes: Changes) -> Iterator[str]:
+    """A unified diff of what was edited by hand in the files that must not be: from what is generated to what is there."""
+    for change in changes.written:
+        if change.fault is Fault.EDITED:
+            name = printable(shown(project, change.path))
+            yield from _diff(name, change.after, change.before, [f"{name} (as generated now)", f"{name} (as it is)"])
+
+
+def _diff(name: str, before: bytes | None, after: bytes | None, sides: Sequence[str]) -> Iterator[str]:
+    old, new = _text(before or b""), _text(after or b"")
     if old is None or new is None:
-        yield f"{name}: {len(before)} bytes become {len(after)}"
-        return
-    from_file = name if change.before is not None else "/dev/null"
-    to_file = name if change.after is not None else "/dev/null"
-    yield from difflib.unified_diff(_lines(old), _lines(new), from_file, to_file, lineterm="")
+        yield f"{name}: {len(before or b'')} bytes become {len(after or b'')}"
+    else:
+        yield from difflib.unified_diff(_lines(old), _lines(new), sides[0], sides[1], lineterm="")
 
 
 def _text(content: bytes) -> str | None:

@@ -49,18 +49,9 @@ class Stub:
         """The `def` statement on one line, without what follows."""
         lines = self.source.split("\n")
         end = next((number for number, line in enumerate(lines) if line.endswith(":")), 0)
-        return " ".join(line.strip() for line in lines[: end + 1]).replace("( ", "(").replace(", )", ")").removesuffix(":")
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The inputs that a file is made from: .proto files by import path, and sections of the spec ("spec.errors").
-
-    None stands for all of them.
-    """
-
-    protos: frozenset[str] | None = None
-    sections: tuple[str, ...] | None = None
+        return (
+            " ".join(line.strip() for line in lines[: end + 1]).replace("( ", "(").replace(", )", ")").removesuffix(":")
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +61,7 @@ class Emit:
     `template` and `layer` say which template of which layer it came from, for the lock and `templates list`.
     `stubs` belong to appended files: all the methods such a file must have; `content` is the file where none
     exists yet. `raw_hash` is the SHA-256 of the content before it was formatted: what is unchanged by it needs
-    no formatting. `sources` are for telling people why a file changes.
+    no formatting.
     """
 
     path: str
@@ -80,4 +71,3 @@ class Emit:
     layer: str = "built-in"
     raw_hash: str = ""
     stubs: tuple[Stub, ...] = ()
-    sources: Sources = Sources()

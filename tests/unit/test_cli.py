@@ -73,8 +73,8 @@ def test_a_new_rpc_is_stale_until_generated(project: Path, capsys: pytest.Captur
 
 
 def test_an_input_that_changes_no_file_changes_the_lock(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (project / "resilience.yaml").open("a") as spec:
-        spec.write("# a remark\n")
+    with (project / "contract/greeter.proto").open("a") as contract:
+        contract.write("// a remark\n")
 
     assert main(["check"]) == 10
     assert main(["generate"]) == 0
