@@ -63,9 +63,7 @@ def _refused(settings: Settings, changes: Changes) -> int:
     from generator.project import report
 
     show(changes.refused, "red", settings)
-    if not settings.quiet:
-        for line in report.edits(settings.folder, changes):
-            click.echo(line, err=True, color=settings.color)
+    say(settings, report.edits(settings.folder, changes))
     return WRONG_INPUT if changes.refused else DONE
 
 

@@ -162,12 +162,12 @@ def test_an_edited_file_is_shown_as_what_would_be_lost(project: Path, capsys: py
 
     for preview in ([], ["--dry-run"]):
         assert main(["generate", *preview]) == 1
-        error = capsys.readouterr().err
-        assert "src/demo/gen/routes.py: edited-by-hand: " in error
-        assert "\n--- src/demo/gen/routes.py (as generated now)\n" in error
-        assert "\n+MINE" in error
+        told = capsys.readouterr()
+        assert "src/demo/gen/routes.py: edited-by-hand: " in told.err
+        assert "--- src/demo/gen/routes.py (as generated now)\n" in told.out
+        assert "\n+MINE" in told.out
     assert main(["generate", "--quiet"]) == 1
-    assert "+MINE" not in capsys.readouterr().err
+    assert not capsys.readouterr().out
 
 
 def test_a_file_that_nothing_generates_is_told_and_left(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
