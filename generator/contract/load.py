@@ -101,6 +101,18 @@ def read(
     return _contract(descriptor_set, roots, infos, types, services, peers)
 
 
+def from_descriptors(descriptor_set: FileDescriptorSet, roots: Sequence[str]) -> Contract:
+    """The contract of descriptors that were compiled before; `roots` are those of its files whose services are served.
+
+    Annotations with something wrong in them are left out: whoever compiled the contract was told. Raises InputError
+    where the protobuf runtime refuses a file.
+    """
+    infos = {file.name: SourceInfo(file, file.name) for file in descriptor_set.file}
+    types = read_types(descriptor_set, infos)
+    services = list(_served(descriptor_set, roots, infos, types, NO_CONFIG, []))
+    return _contract(descriptor_set, roots, infos, types, services, {})
+
+
 def _served(
     descriptor_set: FileDescriptorSet,
     roots: Sequence[str],
@@ -156,7 +168,7 @@ def _contract(
     files = {file.name: _file(file, file.name in roots, infos[file.name]) for file in descriptor_set.file}
     for file in descriptor_set.file:
         file.ClearField("source_code_info")
-    return Contract(files, tuple(services), types.messages, types.enums, descriptor_set, dependencies)
+    return Contract(files, tuple(services), types.messages, types.enums, descriptor_set, dependencies, infos)
 
 
 def _shown(import_path: str, within: Sources) -> str:

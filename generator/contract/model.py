@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from generator.contract.source_info import SourceInfo
 from generator.errors import Place
 
 
@@ -193,6 +194,7 @@ class Contract:
     enums: Mapping[str, Enum]
     descriptor_set: FileDescriptorSet = field(repr=False, compare=False)  # the closure, without source info
     dependencies: Mapping[str, tuple[Service, ...]] = field(default_factory=dict)
+    source_info: Mapping[str, SourceInfo] = field(default_factory=dict, repr=False, compare=False)  # by import path
 
     def rpc(self, path: str) -> Rpc | None:
         """The RPC of that gRPC path ("/pkg.Service/Method"), if there is one."""

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator import resources
+from generator.breaking import snapshot
+from generator.breaking.behaviour import of_plan
 from generator.plan.model import Plan
 from generator.render import (
     clients,
@@ -50,7 +52,7 @@ def render(plan: Plan, formatted: Mapping[str, bytes] | None = None) -> tuple[Em
     known = formatted or {}
     copied = [*protobuf.render(plan.contract, plan.package), *_runtime(plan.package)]
     emits = [*_templates(plan), *map(_headed, copied)]
-    emits += [_descriptor_set(plan), _openapi(plan)]
+    emits += [_descriptor_set(plan), _behaviour(plan), _openapi(plan)]
     return tuple(sorted((_finish(emit, known) for emit in emits), key=lambda emit: emit.path))
 
 
@@ -148,6 +150,11 @@ def _runtime(package: str) -> Iterator[Emit]:
 def _descriptor_set(plan: Plan) -> Emit:
     content = plan.contract.descriptor_set.SerializeToString(deterministic=True)
     return Emit(".holdfast/contract.binpb", Owner.MANAGED, content, "contract.binpb")
+
+
+def _behaviour(plan: Plan) -> Emit:
+    """What the next generation compares with, beside the contract, to tell what breaks callers."""
+    return Emit(".holdfast/behaviour.json", Owner.MANAGED, snapshot.dump(of_plan(plan)), "behaviour.json")
 
 
 def _openapi(plan: Plan) -> Emit:
