@@ -76,6 +76,7 @@ def _stages(null: int) -> list[NamedStage]:
         wall_clock=WallClock(),
         render=renderer(policies.observability.log_format),
         routes=DEFINITION.routes,
+        errors=DEFINITION.errors,
     )
     method = DEFINITION.methods[0]
     return list(arrange(built_in(method, policies.methods[method.path], environment), (), method))

@@ -64,6 +64,7 @@ class Call:
         "response",
         "route",
         "sent",
+        "served_from",
         "span_id",
         "started",
         "trace_flags",
@@ -106,6 +107,7 @@ class Call:
         self.trailers: list[Header] = []
         self.response: Message | None = None  # of a unary response
         self.sent = 0  # messages of a response stream handed to the transport
+        self.served_from = ""  # what a response that is not the handler's comes from
         self.error: ServiceError | None = None  # how the call ended, None for well; set by the boundary
         self._wire = wire
         self._request: Message | None = None

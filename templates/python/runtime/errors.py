@@ -33,6 +33,8 @@ class ErrorRow:
     retry_after: float | None  # seconds
     messages: Mapping[str, str]  # by language tag, the default language first; `{placeholder}` in the text
     placeholders: tuple[str, ...]
+    breaker: str | None = None  # "failure" or "ignore", for circuit breakers; None: by the code
+    slo: str | None = None  # "good" or "bad", for the service's health; None: by the code
 
 
 class ServiceError(Exception):

@@ -13,6 +13,8 @@ RPC_SERVER_CALL_DURATION: Final = "rpc_server_call_duration_seconds"
 HTTP_SERVER_REQUEST_DURATION: Final = "http_server_request_duration_seconds"
 CALLS_IN_FLIGHT: Final = "holdfast_server_calls_in_flight"
 REJECTIONS: Final = "holdfast_server_rejections"
+BREAKER_TRANSITIONS: Final = "holdfast_server_circuit_breaker_transitions"
+FALLBACKS: Final = "holdfast_server_fallbacks"
 UNMAPPED_ERRORS: Final = "holdfast_server_unmapped_errors"
 WORKERS_SERVING: Final = "holdfast_workers_serving"
 WORKER_RESTARTS: Final = "holdfast_worker_restarts"
@@ -65,6 +67,13 @@ class Measures:
             ("stage", "reason", "rpc_method"),
             registry=self.registry,
         )
+        self._breakers = Counter(
+            BREAKER_TRANSITIONS,
+            "Changes of the state of a method's circuit breaker, by the state entered.",
+            ("state", "rpc_method"),
+            registry=self.registry,
+        )
+        self._fallbacks = Counter(FALLBACKS, "Calls that a fallback answered.", ("rpc_method",), registry=self.registry)
         self._unmapped = Counter(
             UNMAPPED_ERRORS,
             "Exceptions of handlers that are in no error table.",
@@ -75,6 +84,14 @@ class Measures:
     def rejection(self, stage: str, reason: str, method: str) -> Callable[[], None]:
         """Counts one rejection; made once per stage and method, as looking a child up costs more than counting."""
         return self._rejections.labels(stage, reason, method).inc
+
+    def breaker_state(self, method: str) -> Callable[[str], None]:
+        """Counts a state that the method's breaker has entered."""
+        return lambda state: self._breakers.labels(state, method).inc()
+
+    def fallback(self, method: str) -> Callable[[], None]:
+        """Counts one call that a fallback answered."""
+        return self._fallbacks.labels(method).inc
 
     def unmapped(self, method: str) -> Callable[[], None]:
         """Counts one exception that no table maps."""

@@ -29,6 +29,7 @@ ORDER: tuple[str, ...] = (
     "validation",
     "concurrency_limit",
     "idempotency",
+    "fallback",
     "circuit_breaker",
     "deadline",
     "error_mapper",

@@ -125,6 +125,7 @@ class Server:
 
     def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
         policies = self.definition.policies
+        handlers = match_handlers(self.definition, application)
         environment = Environment(
             in_flight=self.in_flight,
             gate=self._gate,
@@ -139,9 +140,11 @@ class Server:
             wall_clock=WallClock(),
             render=renderer(policies.observability.log_format),
             routes=self.definition.routes,
+            errors=self.definition.errors,
+            handlers=handlers,
+            propagate=policies.observability.propagate,
             shared=self._shared,
         )
-        handlers = match_handlers(self.definition, application)
         endpoints: dict[str, Endpoint] = {}
         for service in self.definition.services:
             for method in service.METHODS:

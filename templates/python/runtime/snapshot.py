@@ -36,11 +36,25 @@ class BreakerPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackPolicy:
+    """What answers where the handler cannot."""
+
+    kind: str  # "static", "cache" or "handler"
+    value: str = ""  # static: the response, in its JSON form
+    ttl: float = 60.0  # cache: seconds
+    max_entries: int = 1000  # cache
+    handler: str = ""  # handler: the name of a method of the handler's class
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
     deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
+    fallback: FallbackPolicy | None = None  # answers where the handler fails
+    breaker: BreakerPolicy | None = None
+    breaker_fallback: FallbackPolicy | None = None  # answers while the breaker is open, before `fallback`
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ..definition import Method
 from ..pipeline import NamedStage, Stage
 from ..snapshot import MethodPolicy
-from . import access_log, boundary, context, deadline, drain_gate, error_mapper, metrics
+from . import access_log, boundary, circuit_breaker, context, deadline, drain_gate, error_mapper, fallback, metrics
 from .environment import Environment
 
 ForMethod = Callable[[Method, MethodPolicy, Environment], Stage | None]
@@ -29,6 +29,8 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("metrics", metrics.for_method),
     ("access_log", access_log.for_method),
     ("drain_gate", drain_gate.for_method),
+    ("fallback", fallback.for_method),
+    ("circuit_breaker", circuit_breaker.for_method),
     ("deadline", deadline.for_method),
     ("error_mapper", error_mapper.for_method),
 )

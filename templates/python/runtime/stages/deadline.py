@@ -8,6 +8,7 @@ from collections.abc import Callable
 from grpc import StatusCode
 
 from ..call import Call
+from ..classification import SPENT_REASON
 from ..definition import Method
 from ..errors import ServiceError
 from ..expiry import Expiries
@@ -44,7 +45,7 @@ class Deadline:
         left = deadline - loop.time()
         if left <= 0 or left < self._min_remaining:
             self._count_spent()
-            raise ServiceError(StatusCode.DEADLINE_EXCEEDED, "too little time was left to begin")
+            raise ServiceError(StatusCode.DEADLINE_EXCEEDED, "too little time was left to begin", reason=SPENT_REASON)
         cancellations = task.cancelling()
         expiry = self._expiries.begin(loop, task, deadline)
         cancelled = False

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from grpc import StatusCode
 
 from ..call import Call
+from ..classification import DRAINING_REASON
 from ..definition import Method
 from ..errors import ServiceError
 from ..measures import DRAINING
@@ -20,7 +21,9 @@ PUSHBACK = 1.0
 
 def draining() -> ServiceError:
     """What a call refused or ended by a drain answers."""
-    return ServiceError(StatusCode.UNAVAILABLE, "the server is shutting down", reason="DRAINING", retry_after=PUSHBACK)
+    return ServiceError(
+        StatusCode.UNAVAILABLE, "the server is shutting down", reason=DRAINING_REASON, retry_after=PUSHBACK
+    )
 
 
 class Gate:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..clock import Clock
-from ..definition import Method, Route
+from ..definition import ErrorTable, Method, Route, ServiceBase
 from ..logs import Clock as WallClock
 from ..logs import Deferred, Render
 from ..measures import Measures, uncounted
@@ -60,6 +60,10 @@ class Environment:
     wall_clock: WallClock
     render: Render
     routes: Sequence[Route]
+    errors: ErrorTable
+    handlers: Mapping[str, ServiceBase] = field(default_factory=dict)  # by service
+    propagate: Sequence[str] = ()  # metadata names handed on to dependencies
+    degraded: Callable[[], bool] | None = None  # whether the service is in a bad way; None where nobody judges it
     shared: Shared = field(default_factory=Shared)
 
     def counter(self, stage: str, reason: str, method: Method) -> Callable[[], None]:
@@ -67,6 +71,10 @@ class Environment:
         if self.measures is None:
             return uncounted
         return self.measures.rejection(stage, reason, method.path.removeprefix("/"))
+
+    def fallback_counter(self, method: Method) -> Callable[[], None]:
+        """Counts the calls of the method that a fallback answers."""
+        return uncounted if self.measures is None else self.measures.fallback(method.path.removeprefix("/"))
 
     def verbs(self, method: Method) -> Mapping[str, str]:
         """The HTTP method of each of the method's route templates; "_OTHER" where one template takes several."""
