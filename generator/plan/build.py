@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from generator.contract.model import Contract, Service
 from generator.errors import Finding, InputError
+from generator.plan.applicable import applicable
 from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
+from generator.plan.fallbacks import Fallbacks
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import expose, resolve_routes
 from generator.spec.layers import BUILT_IN, Layer, method_layers
@@ -29,6 +31,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     body = spec.body
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
     policies = _Policies()
+    fallbacks = Fallbacks(contract)
     services: list[ServicePlan] = []
     served: Sequence[Service] = contract.services
     if body.server.rest.expose == "all":
@@ -41,6 +44,8 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
             except InputError as error:
                 findings += error.findings
                 continue
+            findings += fallbacks.check(service, rpc, resolved)
+            resolved = applicable(resolved, rpc.kind)
             methods.append(MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, body)))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)

@@ -27,6 +27,15 @@ def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
     return spec.observability.metrics.exporter != "none"
 
 
+def _fallback(policy: ServerPolicy, spec: SpecBody) -> bool:
+    breaker = policy.circuit_breaker
+    return policy.fallback is not None or (breaker is not None and breaker.fallback is not None)
+
+
+def _breaker(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.circuit_breaker is not None
+
+
 STAGES: tuple[StageRule, ...] = (
     StageRule("boundary", _always, "", "counts calls in flight, maps what nothing else mapped"),
     StageRule("context", _always, "criticality", "request id, trace context, criticality, effective deadline"),
@@ -34,6 +43,8 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("metrics", _metrics, "", "duration and outcome"),
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
+    StageRule("fallback", _fallback, "fallback", "answers where the handler fails, or its breaker is open"),
+    StageRule("circuit_breaker", _breaker, "circuitBreaker", "runs no handler that keeps failing"),
     StageRule(
         "deadline", _always, "deadline", "ends the handler when time is up; the caller's own where the policy is off"
     ),

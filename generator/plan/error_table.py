@@ -48,5 +48,7 @@ def _row(reason: str, code: str, row: ErrorRow | CodeRow, by_code: bool, place: 
         retry_after=row.retry_after,
         messages=dict(row.message),
         placeholders=placeholders(first),
+        breaker=row.breaker if isinstance(row, ErrorRow) else None,
+        slo=row.slo if isinstance(row, ErrorRow) else None,
         place=place,
     )

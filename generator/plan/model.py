@@ -84,6 +84,8 @@ class ErrorRowPlan:
     retry_after: float | None  # seconds
     messages: Mapping[str, str]  # by language tag, the default language first
     placeholders: tuple[str, ...]  # in order of first appearance in the default language
+    breaker: str | None  # "failure" or "ignore"; None: by the code
+    slo: str | None  # "good" or "bad"; None: by the code
     place: Place
 
 

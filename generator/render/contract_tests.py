@@ -25,6 +25,11 @@ _MODULES = (
     "test_parity",
     "test_routing",
 )
+# What is tested where a method has that stage.
+_MECHANISMS = {
+    "test_circuit_breaker": "circuit_breaker",
+    "test_fallbacks": "fallback",
+}
 
 
 def files(
@@ -34,7 +39,9 @@ def files(
 
     What is tested is in the project's own definition, so that the contract tests differ in its name only.
     """
-    for module in _MODULES:
+    stages = {stage for method in plan.methods for stage in method.chain}
+    mechanisms = (module for module, stage in _MECHANISMS.items() if stage in stages)
+    for module in (*_MODULES, *mechanisms):
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {"package": plan.package}
     if plan.spec.body.server.rest.cors.allow_origins and plan.routes:

@@ -47,6 +47,8 @@ class ErrorView:
     placeholders: tuple[str, ...]
     parameters: tuple[str, ...]  # of the class, one per placeholder
     pairs: tuple[tuple[str, str], ...]  # placeholder and parameter
+    breaker: str | None
+    slo: str | None
 
 
 def views(plan: Plan) -> tuple[ErrorView, ...]:
@@ -86,4 +88,6 @@ def _view(row: ErrorRowPlan, class_name: str, predicate: str) -> ErrorView:
         placeholders=row.placeholders,
         parameters=tuple(parameters.values()),
         pairs=tuple(parameters.items()),
+        breaker=row.breaker,
+        slo=row.slo,
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from generator.plan.fallbacks import static_value
 from generator.plan.model import MethodPlan
 from generator.render.python import Construct
+from generator.spec.breaker import CircuitBreaker, Fallback
 from generator.spec.policy import Deadline
-
-# The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
-_MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {}
 
 
 def method_policy(plan: MethodPlan) -> Construct:
@@ -27,3 +26,53 @@ def method_policy(plan: MethodPlan) -> Construct:
 
 def _deadline(deadline: Deadline | None) -> Construct | None:
     return Construct("DeadlinePolicy", dict(deadline)) if deadline else None
+
+
+def _fallback(fallback: Fallback | None) -> Construct | None:
+    if fallback is None:
+        return None
+    if fallback.kind == "static":
+        return Construct("FallbackPolicy", {"kind": "static", "value": static_value(fallback)})
+    if fallback.kind == "handler":
+        return Construct("FallbackPolicy", {"kind": "handler", "handler": fallback.handler})
+    return Construct("FallbackPolicy", {"kind": "cache", "ttl": fallback.ttl, "max_entries": fallback.max_entries})
+
+
+def _breaker(breaker: CircuitBreaker | None) -> Construct | None:
+    if breaker is None:
+        return None
+    fields: dict[str, object] = {}
+    if breaker.failure_threshold is not None:
+        fields["failure_threshold"] = breaker.failure_threshold
+    if breaker.failure_rate_threshold is not None:
+        fields["failure_rate"] = breaker.failure_rate_threshold
+    if breaker.slow_call is not None:
+        fields["slow_after"] = breaker.slow_call.duration
+        fields["slow_rate"] = breaker.slow_call.rate_threshold
+    if breaker.failure_rate_threshold is not None or breaker.slow_call is not None:
+        fields["minimum_calls"] = breaker.minimum_calls
+        by_time = breaker.sliding_window.type == "time"
+        fields["window_calls"] = None if by_time else breaker.sliding_window.size
+        fields["window_seconds"] = float(breaker.sliding_window.size) if by_time else None
+    fields |= {
+        "open_initial": breaker.open_for.initial,
+        "open_max": breaker.open_for.max,
+        "open_multiplier": breaker.open_for.multiplier,
+        "open_jitter": breaker.open_for.jitter,
+        "half_open_calls": breaker.half_open_calls,
+        "half_open_max_wait": breaker.half_open_max_wait,
+    }
+    return Construct("BreakerPolicy", fields)
+
+
+def _breaker_fallback(plan: MethodPlan) -> Construct | None:
+    breaker = plan.policy.circuit_breaker
+    return None if breaker is None else _fallback(breaker.fallback)
+
+
+# The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
+_MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
+    "fallback": lambda plan: _fallback(plan.policy.fallback),
+    "breaker": lambda plan: _breaker(plan.policy.circuit_breaker),
+    "breaker_fallback": _breaker_fallback,
+}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Kind, Rpc
+from generator.plan.fallbacks import named_handlers
 from generator.plan.model import Plan, ServicePlan
 from generator.render import imports, naming
 from generator.render.emit import Import, Stub
@@ -37,6 +39,15 @@ class MethodView:
 
 
 @dataclass(frozen=True, slots=True)
+class FallbackView:
+    """A method of the handler's class that answers in another's place."""
+
+    signature: str
+    docstring: str
+    path: str  # of the first RPC that it stands in for
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceView:
     """One service: its module below `gen/services` and `handlers`, and what stands in them."""
 
@@ -53,6 +64,7 @@ class ServiceView:
     imports: str  # the import block of gen/services/<module>.py
     handler_imports: str  # the import block of handlers/<module>.py
     methods: tuple[MethodView, ...]
+    fallbacks: tuple[FallbackView, ...]
     constants: tuple[Expression, ...]  # the methods' names
     stubs: tuple[Stub, ...]
 
@@ -130,6 +142,7 @@ def _view(
         naming.SERVICE_MODULE_NAMES | {base, handler, call.bound, root.bound, *constants.values(), *methods.values()},
     )
     rpcs = [_method(rpc, types, methods[rpc.name], constants[rpc.name], call) for rpc in proto.rpcs]
+    fallbacks = _fallbacks(plan, types, call)
     stubs = tuple(_stub(handler, rpc, view, types, call) for rpc, view in zip(proto.rpcs, rpcs, strict=True))
     needed = [_FUTURE, root, Import("..clients", "Clients"), *(below(found, "..pb") for found in types.imports)]
     if rpcs:
@@ -152,6 +165,7 @@ def _view(
             [_FUTURE, Import(f"..gen.services.{module}", base), *(found for stub in stubs for found in stub.imports)]
         ),
         methods=tuple(rpcs),
+        fallbacks=fallbacks,
         constants=tuple(Expression(method.constant) for method in rpcs),
         stubs=stubs,
     )
@@ -171,6 +185,29 @@ def _method(rpc: Rpc, types: TypeNames, handler: str, constant: str, call: Impor
         signature=_signature(rpc.kind, handler, request, response, call.bound),
         docstring=docstring(rpc.comment or f"Serves {rpc.full_name}.", 8),
     )
+
+
+def _fallbacks(plan: ServicePlan, types: TypeNames, call: Import) -> tuple[FallbackView, ...]:
+    """One method for each name that policies fall back on, in the order of the contract."""
+    found: dict[str, list[Rpc]] = {}
+    for method in plan.methods:
+        for name in named_handlers([method.policy]):
+            found.setdefault(name, []).append(method.rpc)
+    return tuple(
+        FallbackView(
+            _signature(
+                Kind.UNARY, name, types.expression(rpcs[0].request), types.expression(rpcs[0].response), call.bound
+            ),
+            docstring(f"Answers {_listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8),
+            rpcs[0].path,
+        )
+        for name, rpcs in found.items()
+    )
+
+
+def _listed(rpcs: Sequence[Rpc]) -> str:
+    *most, last = [rpc.name for rpc in rpcs]
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _signature(kind: Kind, handler: str, request: str, response: str, call: str) -> str:

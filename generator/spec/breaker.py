@@ -97,8 +97,12 @@ class CircuitBreaker(Model):
         None, "How long it stays open, in milliseconds: openFor.initial in its older spelling.", example=3000, unit="ms"
     )
     half_open_calls: Count = setting(5, "Calls admitted, and that must succeed, before it closes.")
-    half_open_max_wait: Duration = setting(30.0, "Half-open for longer than this goes back to open; 0s waits for ever.")
-    fallback: Switch[Fallback] = setting(None, "What answers while it is open.", example="local-cache")
+    half_open_max_wait: Duration = setting(
+        30.0, "Longest wait in half-open for the result of a call, before it goes back to open; 0s waits for ever."
+    )
+    fallback: Switch[Fallback] = setting(
+        None, "What answers while it is open; the policy's `fallback` where absent.", example="local-cache"
+    )
 
     @model_validator(mode="after")
     def _one_spelling(self) -> Self:

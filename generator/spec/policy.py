@@ -68,6 +68,8 @@ class ServerPolicy(Model):
     rate_limiter: Switch[RateLimiter] = setting(None, "How many calls a second are admitted.")
     validation: Switch[Validation] = setting(None, "Checks of the request beyond its wire form.")
     idempotency: Switch[Idempotency] = setting(None, "The same call twice runs once.")
-    fallback: Switch[Fallback] = setting(None, "What answers when the handler cannot.")
+    fallback: Switch[Fallback] = setting(
+        None, "What answers where the handler fails, or its circuit breaker is open; unary calls only."
+    )
     circuit_breaker: Switch[CircuitBreaker] = setting(None, "Stops running a handler that keeps failing.")
     streaming: Switch[Streaming] = setting(None, "Limits of streaming calls.")

@@ -7,6 +7,7 @@ from typing import Any
 
 from generator.document import Path, Plain, dotted
 from generator.errors import Finding, Place
+from generator.spec.breaker import CircuitBreaker
 from generator.spec.dependencies import Retry
 from generator.spec.fields import Model, fields
 from generator.spec.limits import RateLimiter
@@ -73,7 +74,12 @@ def _breaker_default(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
     rate = ("circuitBreaker", "failureRateThreshold")
     if breaker.failure_threshold is None and breaker.slow_call is None and breaker.failure_rate_threshold is None:
         return rate, 50
-    size = ("circuitBreaker", "slidingWindow", "size")
+    minimum, size = ("circuitBreaker", "minimumCalls"), ("circuitBreaker", "slidingWindow", "size")
+    if _never_enough(breaker):
+        if not written(tree, minimum):
+            return minimum, breaker.sliding_window.size
+        if not written(tree, size):
+            return size, breaker.minimum_calls
     if (
         breaker.sliding_window.type == "time"
         and not written(tree, size)
@@ -81,6 +87,12 @@ def _breaker_default(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
     ):
         return size, "30s"
     return None
+
+
+def _never_enough(breaker: CircuitBreaker) -> bool:
+    """Whether the window holds fewer calls than a rate needs."""
+    window = breaker.sliding_window
+    return window.type == "count" and isinstance(window.size, int) and breaker.minimum_calls > window.size
 
 
 def check_policy(policy: Model, tree: Section) -> list[Finding]:
@@ -91,7 +103,7 @@ def check_policy(policy: Model, tree: Section) -> list[Finding]:
 
     findings = list(check_keys(policy, (), place, frozenset()))
     findings += _order(policy, tree)
-    for rule in (_rate_limiter, _breaker_window, _retry_codes):
+    for rule in (_rate_limiter, _breaker_window, _slow_calls, _retry_codes):
         findings += rule(policy, place)
     return findings
 
@@ -135,6 +147,31 @@ def _breaker_window(policy: Model, place: Callable[[Path], Place]) -> Iterator[F
     elif window.type == "time" and isinstance(window.size, int):
         message = f"circuitBreaker.slidingWindow.size is a number of calls ({window.size}), but type is time"
         yield Finding(at, "wrong-unit", message, "write a duration such as 30s, or type: count")
+    if _never_enough(policy_breaker := _at(policy, ("circuitBreaker",))):
+        message = (
+            f"circuitBreaker.minimumCalls ({policy_breaker.minimum_calls}) is more than the calls of "
+            f"circuitBreaker.slidingWindow ({window.size})"
+        )
+        yield Finding(
+            place(("circuitBreaker", "minimumCalls")),
+            "values-out-of-order",
+            message,
+            "no rate would ever mean anything",
+        )
+
+
+def _slow_calls(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:
+    """A call that is slow only once its time is up is never seen to be slow: it has failed by then."""
+    slow = _at(policy, ("circuitBreaker", "slowCall", "duration"))
+    for path in (("deadline", "max"), ("timeout", "attempt")):
+        longest = _at(policy, path)
+        if slow and longest and slow >= longest:
+            message = (
+                f"circuitBreaker.slowCall.duration ({format_duration(slow)}) is not less than {dotted(path)} "
+                f"({format_duration(longest)}): no call would be slow"
+            )
+            at = place(("circuitBreaker", "slowCall", "duration"))
+            yield Finding(at, "values-out-of-order", message, f"a call ends with {dotted(path)}")
 
 
 def _retry_codes(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:

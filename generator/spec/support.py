@@ -28,8 +28,6 @@ MECHANISMS: tuple[NotYet, ...] = (
     NotYet("rateLimiter", off=(False,)),
     NotYet("validation", off=(False,)),
     NotYet("idempotency", off=(False,)),
-    NotYet("circuitBreaker", off=(False,)),
-    NotYet("fallback", off=(False, "none", {"kind": "none"})),
     NotYet("streaming", off=(False,)),
 )
 # The same for calls to a dependency.

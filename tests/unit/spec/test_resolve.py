@@ -170,6 +170,8 @@ def test_the_newer_spelling_of_a_later_level_wins_over_the_older_one() -> None:
         ("circuitBreaker: {timeoutMs: 90000}", "circuitBreaker.openFor.max", "1m30s"),
         ("circuitBreaker: {}", "circuitBreaker.failureRateThreshold", 50),
         ("circuitBreaker: {slidingWindow: {type: time}}", "circuitBreaker.slidingWindow.size", "30s"),
+        ("circuitBreaker: {slidingWindow: {size: 10}}", "circuitBreaker.minimumCalls", 10),
+        ("circuitBreaker: {minimumCalls: 200}", "circuitBreaker.slidingWindow.size", 200),
     ],
 )
 def test_a_default_nobody_wrote_gives_way_to_what_somebody_wrote(text: str, path: str, value: object) -> None:
@@ -228,6 +230,14 @@ def test_a_breaker_with_its_own_trigger_gets_no_rate_on_top() -> None:
             "s.yaml:2:36: wrong-unit: circuitBreaker.slidingWindow.size is a time",
         ),
         ("circuitBreaker: {slidingWindow: {type: time, size: 30}}", "s.yaml:2:48: wrong-unit"),
+        (
+            "circuitBreaker: {minimumCalls: 20, slidingWindow: {size: 10}}",
+            "s.yaml:2:20: values-out-of-order: circuitBreaker.minimumCalls (20) is more than the calls of",
+        ),
+        (
+            "deadline: {default: 1s, max: 1s}\ncircuitBreaker: {slowCall: {duration: 1s}}",
+            "s.yaml:3:31: values-out-of-order: circuitBreaker.slowCall.duration (1s) is not less than deadline.max (1s)",
+        ),
         ("fallback: static", "s.yaml:2:3: missing-key: fallback needs value with kind: static"),
         (
             "fallback: {kind: cache, handler: x}",

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from grpc import StatusCode
 
 from ..call import Call
 from ..classification import OPEN_REASON, is_failure
@@ -118,6 +119,10 @@ class OwnMethod:
         try:
             async with asyncio.timeout(left):
                 response = await self._function(await call.request(), call)
+        except ServiceError as error:
+            if error.code is not StatusCode.UNIMPLEMENTED:  # the generated base's own answer
+                _log.warning("the fallback of %s failed", call.method.path, exc_info=error)
+            return None
         except Exception:  # noqa: BLE001 - the caller gets the first failure, the log has this one
             _log.exception("the fallback of %s failed", call.method.path)
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from google.protobuf.message import Message
@@ -89,12 +89,15 @@ def entries(definition: Definition) -> tuple[Entry, ...]:
     return (*over_grpc, *over_rest)
 
 
-def one_of_each(ways: Iterable[Entry]) -> tuple[Entry, ...]:
-    """The first entry of each protocol and RPC kind: what a mechanism that is the same for all RPCs is tested on."""
-    chosen: dict[tuple[ProtocolName, Kind], Entry] = {}
+def one_of_each(ways: Iterable[Entry], policy: Callable[[Entry], Hashable] = lambda _: None) -> tuple[Entry, ...]:
+    """The first entry of each protocol, RPC kind and `policy`: what a mechanism is tested on.
+
+    RPCs of one kind and one policy are served by the same code.
+    """
+    chosen: dict[tuple[ProtocolName, Kind, Hashable], Entry] = {}
     for entry in ways:
         if entry.answers_with_body:
-            chosen.setdefault((entry.protocol, entry.method.kind), entry)
+            chosen.setdefault((entry.protocol, entry.method.kind, policy(entry)), entry)
     return tuple(chosen.values())
 
 

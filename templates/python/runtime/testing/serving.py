@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Final
 
 from ..clock import Clock
@@ -23,6 +23,11 @@ _METADATA_ROOM = 16 << 10  # bytes
 
 AMPLE: Final = DeadlinePolicy(default=60.0, max=120.0, min_remaining=0.0, reserve=0.0)
 """Deadlines that no test runs into, however small the declared ones are."""
+
+_OFF: Final[Mapping[str, Any]] = {
+    field.name: field.default for field in fields(MethodPolicy) if field.default is not MISSING
+}
+"""Every mechanism that a method may do without, turned off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +82,23 @@ async def nothing_left_running(within: float = PATIENCE) -> AsyncIterator[None]:
         raise AssertionError(f"tasks left behind: {', '.join(names)}")
 
 
-def under_test(definition: Definition, *, deadline: DeadlinePolicy | None = AMPLE, **policies: Any) -> Definition:
+def under_test(
+    definition: Definition,
+    *,
+    deadline: DeadlinePolicy | None = AMPLE,
+    mechanisms: Collection[str] = (),
+    **policies: Any,
+) -> Definition:
     """The definition as stand-ins serve it: no dependencies, room for samples and for many calls, time enough.
 
-    Every method has that `deadline`; None leaves them as declared. `policies` replaces other parts of the snapshot
-    (`lifecycle=…`).
+    Every method has that `deadline`; None leaves them as declared. Of the mechanisms that may refuse a call, or
+    answer in the handler's place, only those are on whose fields of `MethodPolicy` are in `mechanisms`. `policies`
+    replaces other parts of the snapshot (`lifecycle=…`).
     """
     declared = definition.policies
-    methods: Mapping[str, MethodPolicy] = declared.methods
+    off = {name: value for name, value in _OFF.items() if name not in mechanisms}
+    methods: Mapping[str, MethodPolicy]
+    methods = {path: replace(policy, **off) for path, policy in declared.methods.items()}
     if deadline is not None:
         methods = {path: replace(policy, deadline=deadline) for path, policy in methods.items()}
     grpc = replace(

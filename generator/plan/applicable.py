@@ -1,0 +1,47 @@
+"""Which mechanisms of a resolved policy concern an RPC of that kind; the others are as if nobody had named them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from generator.contract.model import Kind
+from generator.spec.breaker import Fallback
+from generator.spec.policy import ServerPolicy
+from generator.spec.resolve import Resolved
+
+
+def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerPolicy]:
+    """The policy and its settings without what an RPC of that kind has no use for.
+
+    A fallback answers unary calls only: what a stream has sent cannot be taken back. Limits of streams are none of
+    unary calls.
+    """
+    policy = resolved.policy
+    dropped: dict[str, None] = {}
+    breaker = policy.circuit_breaker
+    if kind is Kind.UNARY:
+        dropped["streaming"] = None
+        if not _answers(policy.fallback):
+            dropped["fallback"] = None
+    else:
+        dropped["fallback"] = None
+    if (
+        breaker is not None
+        and breaker.fallback is not None
+        and (kind is not Kind.UNARY or not _answers(breaker.fallback))
+    ):
+        breaker = breaker.model_copy(update={"fallback": None})
+    changed = policy.model_copy(update={**dropped, "circuit_breaker": breaker})
+    gone = {*dropped}
+    if breaker is not None and breaker.fallback is None:
+        gone.add("circuitBreaker.fallback")
+    kept = tuple(
+        setting
+        for setting in resolved.settings
+        if not any(setting.path == path or setting.path.startswith(f"{path}.") for path in gone)
+    )
+    return replace(resolved, policy=changed, settings=kept)
+
+
+def _answers(fallback: Fallback | None) -> bool:
+    return fallback is not None and fallback.kind != "none"
