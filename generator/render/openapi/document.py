@@ -22,7 +22,8 @@ OPENAPI = "3.1.1"
 _VERSION = re.compile(r"v[0-9]+[a-z0-9]*")
 _SYSTEM_NOTE = """\
 Fields have their JSON names here; their proto names are taken as well, in bodies and in the query. `HEAD` is served where
-`GET` is. Metadata of any other name is sent as `Grpc-Metadata-<name>`."""
+`GET` is. Metadata of any other name is sent as `Grpc-Metadata-<name>`. Every operation takes the query parameters `$fields` (a
+mask of what the answer is to have), `$alt` (`json;enum-encoding=int` for enums as numbers) and `$prettyPrint`."""
 
 
 def render(plan: Plan) -> bytes:

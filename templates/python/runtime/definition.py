@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from google.protobuf.message import Message
 
@@ -71,6 +71,11 @@ class Route:
     method: Method
 
 
+Bind: TypeAlias = Callable[[Sequence[str], Sequence[tuple[str, str]], Any], dict[str, Any]]
+"""A route's generated code: what the path's variables captured, the query's parameters and the body's JSON, to the arguments of
+the request's constructor. For what it does not take it, or the constructor, raises some exception."""
+
+
 class ServiceBase:
     """Base of the generated service bases: one per proto service, named and described by its class attributes."""
 
@@ -101,6 +106,7 @@ class Definition:
     policies: Snapshot
     open_clients: Callable[[], AbstractAsyncContextManager[Any]]
     codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
+    bindings: Callable[[Route], Bind | None] = field(default=lambda _: None)
     openapi: Path | None = None  # the document of the REST side, None for none to serve
 
     @property

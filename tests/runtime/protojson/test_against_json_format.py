@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runtime.errors import ServiceError
+from runtime.protojson.answer_form import AnswerForm
 from runtime.protojson.codec import Codec, read_body
 from runtime.protojson.reading import fill as read
 from runtime.protojson.writing import Style, to_json
@@ -46,7 +47,9 @@ def test_a_message_is_written_as_json_format_writes_it(
     expected = json_format.MessageToDict(
         message, always_print_fields_with_no_presence=defaults, use_integers_for_enums=numbers
     )
-    written = json.loads(Codec(schema.message, emit_defaults=defaults).encode(message, enum_numbers=numbers))
+    written = json.loads(
+        Codec(schema.message, emit_defaults=defaults).encode(message, AnswerForm(enum_numbers=numbers))
+    )
     assert written == (json.loads(json.dumps(expected)) if not numbers else nulls(message, expected, written))
 
 

@@ -10,6 +10,7 @@ import orjson
 from google.protobuf.message import Message
 
 from ..transport.faults import invalid
+from .answer_form import AS_EVER, AnswerForm, masked
 from .reading import fill
 from .refusal import RefusedError
 from .text import parse
@@ -20,7 +21,9 @@ class UnusualError(Exception):
     """JSON that a generated decoder leaves to `reading`: a null, an unknown member, a field twice, what is refused."""
 
 
-_LEFT_OVER = (UnusualError, RefusedError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+LEFT_OVER = (UnusualError, RefusedError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+"""What a generated decoder, or the constructor that is given what it made, raises for JSON that is not as usual."""
+
 _NO_JSON = (TypeError, ValueError, ArithmeticError, RecursionError)
 
 
@@ -66,7 +69,7 @@ class Codec:
         if self._decode is not None:
             try:
                 return self._make(**self._decode(value))
-            except _LEFT_OVER:  # read below instead, by what can tell what is wrong
+            except LEFT_OVER:  # read below instead, by what can tell what is wrong
                 pass
         message = self._make()
         try:
@@ -77,21 +80,24 @@ class Codec:
             raise invalid("", "is nested too deep") from error
         return message
 
-    def encode(self, message: Message, *, enum_numbers: bool = False) -> bytes:
+    def encode(self, message: Message, form: AnswerForm = AS_EVER) -> bytes:
         """The message as JSON, in one line. Raises ValueError where it has none."""
         try:
-            return orjson.dumps(self._encode(message, self._numbers if enum_numbers else self._names))
+            if form is AS_EVER:
+                return orjson.dumps(self._encode(message, self._names))
+            value = self._encode(message, self._numbers if form.enum_numbers else self._names)
+            return orjson.dumps(value if form.mask is None else masked(value, form.mask))
         except _NO_JSON as error:
             raise ValueError(f"this {self._descriptor.full_name} has no JSON form") from error
 
-    def encode_field(self, message: Message, name: str, *, enum_numbers: bool = False) -> bytes:
+    def encode_field(self, message: Message, name: str, form: AnswerForm = AS_EVER) -> bytes:
         """One field's value as JSON, its default where it is not set. Raises ValueError where it has none."""
         field = self._descriptor.fields_by_name[name]
-        style = self._numbers if enum_numbers else self._names
+        style = self._numbers if form.enum_numbers else self._names
         try:
             members = self._encode(message, style)
-            found = field.json_name in members
-            return orjson.dumps(members[field.json_name] if found else field_default(field, style))
+            value = members[field.json_name] if field.json_name in members else field_default(field, style)
+            return orjson.dumps(value if form.mask is None else masked(value, form.mask))
         except _NO_JSON as error:
             raise ValueError(f"{name} of this {self._descriptor.full_name} has no JSON form") from error
 

@@ -79,7 +79,7 @@ def any_fields(value: object, *, ignore_unknown: bool = False) -> dict[str, Any]
         raise RefusedError("must be the URL of a type", TYPE)
     inner: Any = resolve(type_url)()
     rest = {key: item for key, item in given.items() if key != TYPE}
-    if has_own_form(inner) or (inner.DESCRIPTOR.full_name == "google.protobuf.Empty" and "value" in rest):
+    if has_own_form(inner.DESCRIPTOR) or (inner.DESCRIPTOR.full_name == "google.protobuf.Empty" and "value" in rest):
         if rest.keys() != {"value"}:
             raise RefusedError('must have a "value", and nothing else beside "@type"')
         try:
@@ -91,9 +91,9 @@ def any_fields(value: object, *, ignore_unknown: bool = False) -> dict[str, Any]
     return {"type_url": type_url, "value": inner.SerializePartialToString(deterministic=True)}
 
 
-def has_own_form(message: Any) -> bool:
-    """Whether the message's JSON is not an object of its fields."""
-    return message.DESCRIPTOR.full_name in _SPECIAL
+def has_own_form(descriptor: Any) -> bool:
+    """Whether such a message's JSON is not an object of its fields."""
+    return descriptor.full_name in _SPECIAL
 
 
 def _fill_fields(message: Any, given: Mapping[str, Any], ignore_unknown: bool) -> None:

@@ -50,7 +50,7 @@ def any_json(message: Any, style: Style) -> dict[str, object]:
     except (RefusedError, DecodeError) as error:
         raise ValueError("an Any holds no message that is known") from error
     value = to_json(inner, style)
-    if has_own_form(inner):
+    if has_own_form(inner.DESCRIPTOR):
         return {TYPE: message.type_url, "value": value}
     return {TYPE: message.type_url, **value}
 

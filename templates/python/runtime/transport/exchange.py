@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+import orjson
+
 from ..errors import ServiceError
 from .compression import LEAST, packed, takes_gzip, unpacked
 from .faults import caller_gone, invalid, too_large, unsupported_media_type
@@ -32,7 +34,18 @@ _GZIP: RawHeader = (b"content-encoding", b"gzip")
 class Exchange:
     """Reads the body when it is asked for, and knows what to do with a connection whose body nobody asked for."""
 
-    __slots__ = ("_body_done", "_limit", "_parted", "_receive", "_send", "_written", "connection", "head", "started")
+    __slots__ = (
+        "_body_done",
+        "_limit",
+        "_parted",
+        "_receive",
+        "_send",
+        "_written",
+        "connection",
+        "head",
+        "pretty",
+        "started",
+    )
 
     def __init__(
         self, head: RequestHead, receive: Receive, send: Send, connection: HttpConnection, *, limit: int
@@ -40,6 +53,7 @@ class Exchange:
         self.head = head
         self.connection = connection
         self.started = False
+        self.pretty = False  # whether JSON has line breaks and indentation
         self._receive = receive
         self._parted = 0  # bytes of the body that went out in parts
         self._written = 0  # parts of the response
@@ -87,6 +101,8 @@ class Exchange:
 
     async def respond_json(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response, which is JSON, under gzip where the caller takes it and the body is large enough."""
+        if self.pretty:
+            body = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if len(body) >= LEAST and _packable(headers):
             headers = [*headers, _VARY]
             if takes_gzip(self.head.accept_encoding):

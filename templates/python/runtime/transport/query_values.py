@@ -85,11 +85,16 @@ def _enum(enum_type: Any, text: str) -> int:
     raise ValueTextError(f"must be a value of {enum_type.full_name}")
 
 
-def _integer(low: int, high: int) -> Callable[[str], int]:
+def integer(text: str) -> int:
+    """An integer of any size. Raises ValueTextError."""
+    if not _INTEGER.fullmatch(text):
+        raise ValueTextError("must be an integer")
+    return int(text)
+
+
+def _within(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not _INTEGER.fullmatch(text):
-            raise ValueTextError("must be an integer")
-        value = int(text)
+        value = integer(text)
         if not low <= value <= high:
             raise ValueTextError(f"must be an integer from {low} to {high}")
         return value
@@ -97,13 +102,14 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
-_int32 = _integer(-(2**31), 2**31 - 1)
-_int64 = _integer(-(2**63), 2**63 - 1)
-_uint32 = _integer(0, 2**32 - 1)
-_uint64 = _integer(0, 2**64 - 1)
+_int32 = _within(-(2**31), 2**31 - 1)
+_int64 = _within(-(2**63), 2**63 - 1)
+_uint32 = _within(0, 2**32 - 1)
+_uint64 = _within(0, 2**64 - 1)
 
 
-def _double(text: str) -> float:
+def double(text: str) -> float:
+    """A double's value. Raises ValueTextError."""
     if text in _SPECIAL_FLOATS:
         return _SPECIAL_FLOATS[text]
     if not _FLOAT.fullmatch(text):
@@ -114,8 +120,9 @@ def _double(text: str) -> float:
     return value
 
 
-def _float(text: str) -> float:
-    value = _double(text)
+def single(text: str) -> float:
+    """A float's value. Raises ValueTextError."""
+    value = double(text)
     try:
         struct.pack("<f", value)
     except OverflowError as error:
@@ -123,13 +130,15 @@ def _float(text: str) -> float:
     return value
 
 
-def _bool(text: str) -> bool:
+def boolean(text: str) -> bool:
+    """A bool's value. Raises ValueTextError."""
     if text not in _BOOLS:
         raise ValueTextError("must be true or false")
     return _BOOLS[text]
 
 
-def _bytes(text: str) -> bytes:
+def octets(text: str) -> bytes:
+    """The value of bytes, from base64. Raises ValueTextError."""
     try:
         return blob(text)
     except RefusedError as refused:
@@ -139,10 +148,10 @@ def _bytes(text: str) -> bytes:
 _SCALARS: Mapping[int, Callable[[str], object]] = MappingProxyType(
     {
         FieldDescriptor.TYPE_STRING: str,
-        FieldDescriptor.TYPE_BYTES: _bytes,
-        FieldDescriptor.TYPE_BOOL: _bool,
-        FieldDescriptor.TYPE_DOUBLE: _double,
-        FieldDescriptor.TYPE_FLOAT: _float,
+        FieldDescriptor.TYPE_BYTES: octets,
+        FieldDescriptor.TYPE_BOOL: boolean,
+        FieldDescriptor.TYPE_DOUBLE: double,
+        FieldDescriptor.TYPE_FLOAT: single,
         **dict.fromkeys(
             (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32), _int32
         ),

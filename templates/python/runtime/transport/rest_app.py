@@ -23,7 +23,7 @@ from .exchange import Exchange, RawHeader, Receive, Scope, Send
 from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_verb
 from .http_head import HeadReader, response_headers
 from .pages import PAGE_METHODS, Pages
-from .rest_wire import ServedRoute, StreamWire
+from .rest_wire import RestWire, ServedRoute, StreamWire
 from .routing import BadPathError, Match, NoMatch, Router
 from .web_socket_wire import WebSocketWire, check_upgrade
 
@@ -62,15 +62,14 @@ class RestApp:
         self._observe_refusal = observe_refusal
         self._heads = HeadReader(definition.policies.observability.propagate)
         ignore = policy.unknown_fields == "ignore"
-        self._router = Router(
-            ServedRoute(route, endpoints[route.method.path], codec_for, ignore_unknown=ignore)
-            for route in definition.routes
-        )
-        self._sockets = Router(
-            ServedRoute(replace(route, verb="GET"), endpoints[route.method.path], codec_for, ignore_unknown=ignore)
-            for route in definition.routes
-            if route.method.kind is Kind.BIDI
-        )
+
+        def served(route: Route, verb: str) -> ServedRoute:
+            endpoint, bind = endpoints[route.method.path], definition.bindings(route)
+            return ServedRoute(replace(route, verb=verb), endpoint, codec_for, bind, ignore_unknown=ignore)
+
+        routes = definition.routes
+        self._router = Router(served(route, route.verb) for route in routes)
+        self._sockets = Router(served(route, "GET") for route in routes if route.method.kind is Kind.BIDI)
         self._pages = Pages(definition.name, definition.openapi, self._is_literal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -163,11 +162,11 @@ class RestApp:
         if isinstance(wire, StreamWire) and wire.started:
             await self._end_stream(call, error, wire)
         elif error is not None:
-            await self._fail(call, error, exchange)
+            await self._fail(call, error, wire, exchange)
         elif isinstance(wire, StreamWire):
             await exchange.respond(200, [*wire.headers(call.headers)], wire.framing.empty)
         else:
-            await self._succeed(call, served, exchange)
+            await self._succeed(call, served, wire, exchange)
 
     async def _converse(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
         """Serve a bidirectional call: whatever becomes of it is said over the WebSocket."""
@@ -202,17 +201,19 @@ class RestApp:
             spawn=self._spawn,
         )
 
-    async def _succeed(self, call: Call, served: ServedRoute, exchange: Exchange) -> None:
+    async def _succeed(self, call: Call, served: ServedRoute, wire: RestWire, exchange: Exchange) -> None:
         try:
-            content_type, body = served.encode(call.response)
+            content_type, body = served.encode(call.response, wire.form)
         except ValueError:
             _LOG.exception("a response of %s cannot be encoded", call.method.path)
-            await self._fail(call, ServiceError(StatusCode.INTERNAL, "the response cannot be encoded"), exchange)
+            error = ServiceError(StatusCode.INTERNAL, "the response cannot be encoded")
+            await self._fail(call, error, wire, exchange)
             return
         headers = [(b"content-type", content_type), *response_headers(call.headers)]
         if served.raw_response:
             await exchange.respond(200, headers, body)
         else:
+            exchange.pretty = wire.form.pretty
             await exchange.respond_json(200, headers, body)
 
     async def _end_stream(self, call: Call, error: ServiceError | None, wire: StreamWire) -> None:
@@ -222,8 +223,9 @@ class RestApp:
             answer = answer_of(error, call.metadata, self._table)
             await wire.end_with(self._shape.frame(answer, call.trace_id))
 
-    async def _fail(self, call: Call, error: ServiceError, exchange: Exchange) -> None:
+    async def _fail(self, call: Call, error: ServiceError, wire: RestWire, exchange: Exchange) -> None:
         answer = answer_of(error, call.metadata, self._table)
+        exchange.pretty = wire.form.pretty
         await self._respond(exchange, answer, response_headers(call.headers), call.trace_id)
 
     async def _refuse(

@@ -8,14 +8,16 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ..call import Header
-from ..definition import Kind, Route
+from ..definition import Bind, Kind, Route
 from ..pipeline import Endpoint
+from ..protojson.answer_form import AS_EVER, AnswerForm
 from ..protojson.codec import CodecFor, read_body
 from .binding import HTTP_BODY, Binding
 from .exchange import Exchange, RawHeader
 from .faults import invalid
 from .framing import ARRAY, Framing, framing_for
 from .http_head import response_headers
+from .query import Query
 
 _NDJSON = ("application/x-ndjson", "application/ndjson")
 
@@ -23,10 +25,12 @@ _NDJSON = ("application/x-ndjson", "application/ndjson")
 class ServedRoute:
     """A route with everything that is known of it before a request comes."""
 
-    def __init__(self, route: Route, endpoint: Endpoint, codec_for: CodecFor, *, ignore_unknown: bool) -> None:
+    def __init__(
+        self, route: Route, endpoint: Endpoint, codec_for: CodecFor, bind: Bind | None, *, ignore_unknown: bool
+    ) -> None:
         self.route = route
         self.endpoint = endpoint
-        self.binding = Binding(route, codec_for(route.method.request), ignore_unknown=ignore_unknown)
+        self.binding = Binding(route, codec_for(route.method.request), bind, ignore_unknown=ignore_unknown)
         self._response_codec = codec_for(route.method.response)
         descriptor: Any = route.method.response.DESCRIPTOR
         if route.response_body:
@@ -44,7 +48,7 @@ class ServedRoute:
             return ManyRequestsWire(self, exchange, values, query)
         return RestWire(self, exchange, values, query)
 
-    def encode(self, message: Message | None) -> tuple[bytes, bytes]:
+    def encode(self, message: Message | None, form: AnswerForm) -> tuple[bytes, bytes]:
         """A response's content type and bytes. Raises ValueError where it has no such form."""
         if message is None:
             raise ValueError("the call has neither a response nor an error")
@@ -52,20 +56,24 @@ class ServedRoute:
         if self.raw_response:
             raw: Any = getattr(message, name) if name else message
             return _content_type(raw.content_type), raw.data
-        return b"application/json", self.encode_json(message)
+        return b"application/json", self.encode_json(message, form)
 
-    def encode_json(self, message: Message) -> bytes:
+    def encode_json(self, message: Message, form: AnswerForm) -> bytes:
         """A response as JSON, whatever its type. Raises ValueError where it has no such form."""
         name, codec = self.route.response_body, self._response_codec
-        return codec.encode_field(message, name) if name else codec.encode(message)
+        return codec.encode_field(message, name, form) if name else codec.encode(message, form)
 
 
 class RestWire:
-    """The wire of a call with one request and one response. Nothing is read before the request is asked for."""
+    """The wire of a call with one request and one response. Nothing is read before the request is asked for.
 
-    __slots__ = ("_exchange", "_query", "_received", "_served", "_values")
+    `form` is how the caller wants the answer, once its query has been read.
+    """
+
+    __slots__ = ("_exchange", "_query", "_received", "_served", "_values", "form")
 
     def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
+        self.form = AS_EVER
         self._served = served
         self._exchange = exchange
         self._values = values
@@ -77,13 +85,19 @@ class RestWire:
             return None
         self._received = True
         body = await self._body()
-        return self._served.binding.request(self._values, self._query, body, self._exchange.head.content_type)
+        return self._served.binding.request(self._values, self._read_query(), body, self._exchange.head.content_type)
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
         """Nothing yet: HTTP's status line goes first, and a unary call's is known at its end."""
 
     async def send(self, message: Message) -> None:
         raise TypeError("a unary response is no stream")
+
+    def _read_query(self) -> Query:
+        """The query, which the answer is written by too. Raises ServiceError."""
+        query = self._served.binding.query(self._query)
+        self.form = query.form
+        return query
 
     async def _body(self) -> bytes:
         """The body, if the route takes it. Raises ServiceError."""
@@ -123,11 +137,9 @@ class ManyRequestsWire(RestWire):
             self._served.binding.check_media_type(content_type)
 
     def _elements(self, body: bytes) -> Iterator[Message]:
-        binding = self._served.binding
+        query = self._read_query()
         for value in self._json_values(body):
-            message = binding.with_body(value)
-            binding.complete(message, self._values, self._query)
-            yield message
+            yield self._served.binding.message(self._values, query, value)
 
     def _json_values(self, body: bytes) -> Iterator[object]:
         if _is_ndjson(self._exchange.head.content_type):
@@ -142,16 +154,17 @@ class ManyRequestsWire(RestWire):
 class RawRequestsWire(RestWire):
     """The wire of a client stream of google.api.HttpBody: a message for each part of the body, as it arrives."""
 
-    __slots__ = ()
+    __slots__ = ("_read",)
 
     async def receive(self) -> Message | None:
         if not self._received:
             self._received = True
+            self._read = self._read_query()
             if not await self._has_body():
                 return None
         if not (part := await self._exchange.part()):
             return None
-        return self._served.binding.request(self._values, self._query, part, self._exchange.head.content_type)
+        return self._served.binding.request(self._values, self._read, part, self._exchange.head.content_type)
 
 
 class StreamWire(RestWire):
@@ -179,7 +192,7 @@ class StreamWire(RestWire):
 
     async def send(self, message: Message) -> None:
         try:
-            content_type, value = self._served.encode(message)
+            content_type, value = self._served.encode(message, self.form)
         except ValueError as error:
             raise TypeError(f"a response of {self._served.route.method.path} has no JSON form") from error
         if self._served.raw_response:

@@ -9,9 +9,11 @@ from google.protobuf.message import Message
 
 from ..call import Header
 from ..errors import ServiceError
+from ..protojson.codec import read_body
 from .exchange import Exchange
 from .faults import invalid, upgrade_required
 from .http_head import response_headers
+from .query import NO_QUERY
 from .rest_wire import ServedRoute
 from .web_socket import FAILURE, NORMAL, REFUSED_INPUT, WebSocketConnection, answer_to_upgrade, is_key
 
@@ -30,6 +32,7 @@ class WebSocketWire:
         "_exchange",
         "_limit",
         "_query",
+        "_read",
         "_served",
         "_socket",
         "_timer",
@@ -47,6 +50,7 @@ class WebSocketWire:
         self._exchange = exchange
         self._values = values
         self._query = query
+        self._read = NO_QUERY
         self._limit = limit  # bytes of a message
         self._socket: WebSocketConnection | None = None
         self._ended = False
@@ -60,7 +64,7 @@ class WebSocketWire:
             if not text:
                 self._ended = True
                 return None
-            return self._served.binding.element(text, self._values, self._query)
+            return self._served.binding.message(self._values, self._read, read_body(text))
         except ServiceError as error:
             self._ended = True
             self.refused = error
@@ -71,7 +75,7 @@ class WebSocketWire:
 
     async def send(self, message: Message) -> None:
         try:
-            text = self._served.encode_json(message)
+            text = self._served.encode_json(message, self._read.form)
         except ValueError as error:
             raise TypeError(f"a response of {self._served.route.method.path} has no JSON form") from error
         await self._open().send(text)
@@ -97,7 +101,8 @@ class WebSocketWire:
             try:
                 if self._exchange.head.fault is not None:
                     raise self._exchange.head.fault
-                self._served.binding.check(self._values, self._query)
+                self._read = self._served.binding.query(self._query)
+                self._served.binding.check(self._values, self._read)
             except ServiceError as error:
                 self._ended = True
                 self.refused = error
