@@ -9,6 +9,8 @@ from generator.spec.breaker import Fallback
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Resolved
 
+_KEYS = {"concurrency_limiter": "concurrencyLimiter"}
+
 
 def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerPolicy]:
     """The policy and its settings without what an RPC of that kind has no use for.
@@ -25,6 +27,8 @@ def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerP
             dropped["fallback"] = None
     else:
         dropped["fallback"] = None
+        if policy.concurrency_limiter is not None and policy.concurrency_limiter.max_streams is None:
+            dropped["concurrency_limiter"] = None
     if (
         breaker is not None
         and breaker.fallback is not None
@@ -32,7 +36,7 @@ def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerP
     ):
         breaker = breaker.model_copy(update={"fallback": None})
     changed = policy.model_copy(update={**dropped, "circuit_breaker": breaker})
-    gone = {*dropped}
+    gone = {_KEYS.get(name, name) for name in dropped}
     if breaker is not None and breaker.fallback is None:
         gone.add("circuitBreaker.fallback")
     kept = tuple(

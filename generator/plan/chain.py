@@ -27,6 +27,10 @@ def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
     return spec.observability.metrics.exporter != "none"
 
 
+def _concurrency(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.concurrency_limiter is not None
+
+
 def _fallback(policy: ServerPolicy, spec: SpecBody) -> bool:
     breaker = policy.circuit_breaker
     return policy.fallback is not None or (breaker is not None and breaker.fallback is not None)
@@ -43,6 +47,9 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("metrics", _metrics, "", "duration and outcome"),
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
+    StageRule(
+        "concurrency_limit", _concurrency, "concurrencyLimiter", "refuses calls beyond what the service can do at once"
+    ),
     StageRule("fallback", _fallback, "fallback", "answers where the handler fails, or its breaker is open"),
     StageRule("circuit_breaker", _breaker, "circuitBreaker", "runs no handler that keeps failing"),
     StageRule(

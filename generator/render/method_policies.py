@@ -28,6 +28,32 @@ def _deadline(deadline: Deadline | None) -> Construct | None:
     return Construct("DeadlinePolicy", dict(deadline)) if deadline else None
 
 
+def _concurrency(plan: MethodPlan) -> Construct | None:
+    limiter = plan.policy.concurrency_limiter
+    if limiter is None:
+        return None
+    fields: dict[str, object] = {"scope": plan.scope("concurrencyLimiter"), "algorithm": limiter.algorithm}
+    if limiter.algorithm == "fixed":
+        fields["limit"] = limiter.limit
+    else:
+        fields |= {
+            "limit": limiter.initial_limit,
+            "min_limit": limiter.min_limit,
+            "max_limit": limiter.max_limit,
+        }
+    if limiter.algorithm == "gradient2":
+        fields |= {
+            "rtt_tolerance": limiter.rtt_tolerance,
+            "smoothing": limiter.smoothing,
+            "queue_size": limiter.queue_size,
+        }
+    elif limiter.algorithm == "aimd":
+        fields |= {"backoff_ratio": limiter.backoff_ratio, "latency_threshold": limiter.latency_threshold}
+    if limiter.max_streams is not None:
+        fields["max_streams"] = limiter.max_streams
+    return Construct("ConcurrencyPolicy", fields)
+
+
 def _fallback(fallback: Fallback | None) -> Construct | None:
     if fallback is None:
         return None
@@ -72,6 +98,7 @@ def _breaker_fallback(plan: MethodPlan) -> Construct | None:
 
 # The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
 _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
+    "concurrency": _concurrency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),
     "breaker": lambda plan: _breaker(plan.policy.circuit_breaker),
     "breaker_fallback": _breaker_fallback,

@@ -17,6 +17,23 @@ class DeadlinePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ConcurrencyPolicy:
+    """How many calls run at once; methods of one `scope` count together."""
+
+    scope: str  # "" for the whole service, or a service's name, or a gRPC path
+    algorithm: str  # "fixed", "gradient2" or "aimd"
+    limit: int  # calls at once, at the start where it moves
+    min_limit: int = 1
+    max_limit: int = 1
+    rtt_tolerance: float = 1.5  # gradient2
+    smoothing: float = 0.2  # gradient2
+    queue_size: int = 4  # gradient2
+    backoff_ratio: float = 0.9  # aimd
+    latency_threshold: float = 5.0  # aimd, seconds
+    max_streams: int | None = None  # streams at once, a limit of their own
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerPolicy:
     """When a circuit breaker opens, for how long, and how it closes; times in seconds, rates in percent."""
 
@@ -52,6 +69,7 @@ class MethodPolicy:
 
     deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
+    concurrency: ConcurrencyPolicy | None = None
     fallback: FallbackPolicy | None = None  # answers where the handler fails
     breaker: BreakerPolicy | None = None
     breaker_fallback: FallbackPolicy | None = None  # answers while the breaker is open, before `fallback`

@@ -7,7 +7,18 @@ from collections.abc import Callable
 from ..definition import Method
 from ..pipeline import NamedStage, Stage
 from ..snapshot import MethodPolicy
-from . import access_log, boundary, circuit_breaker, context, deadline, drain_gate, error_mapper, fallback, metrics
+from . import (
+    access_log,
+    boundary,
+    circuit_breaker,
+    concurrency_limit,
+    context,
+    deadline,
+    drain_gate,
+    error_mapper,
+    fallback,
+    metrics,
+)
 from .environment import Environment
 
 ForMethod = Callable[[Method, MethodPolicy, Environment], Stage | None]
@@ -29,6 +40,7 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("metrics", metrics.for_method),
     ("access_log", access_log.for_method),
     ("drain_gate", drain_gate.for_method),
+    ("concurrency_limit", concurrency_limit.for_method),
     ("fallback", fallback.for_method),
     ("circuit_breaker", circuit_breaker.for_method),
     ("deadline", deadline.for_method),

@@ -1,0 +1,12 @@
+"""The four levels of criticality: who is refused first when there is not enough for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+LEVELS: Final = ("CRITICAL_PLUS", "CRITICAL", "SHEDDABLE_PLUS", "SHEDDABLE")
+"""The most critical first: the levels of Google's SRE book, chapter 21 (Handling Overload)."""
+
+RANKS: Final[Mapping[str, int]] = {level: rank for rank, level in enumerate(LEVELS)}
+"""Of a level its place among them; the lower, the more critical."""
