@@ -86,13 +86,11 @@ def import_block(clients: tuple[ClientView, ...]) -> str:
     """The imports of `gen/clients/__init__.py`."""
     needed = [
         Import("collections.abc", "AsyncIterator"),
-        Import("collections.abc", "Mapping"),
         Import("contextlib", "AsyncExitStack"),
         Import("contextlib", "asynccontextmanager"),
         Import("dataclasses", "dataclass"),
-        Import("os", "environ"),
+        Import("...runtime.client.environment", "Outbound"),
         Import("...runtime.client.grpc_client", "connection"),
-        Import("..policies", "POLICIES"),
     ]
     return imports.block([*needed, *(Import(f".{client.attribute}", client.class_name) for client in clients)])
 

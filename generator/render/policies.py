@@ -95,14 +95,8 @@ def _dependencies(plan: Plan) -> dict[str, object]:
 
 def _dependency(plan: DependencyPlan) -> Construct:
     timeout = plan.policy.timeout
-    return Construct(
-        "DependencyPolicy",
-        {
-            "target": plan.target,
-            "attempt_timeout": timeout.attempt if timeout else None,
-            "total_timeout": timeout.total if timeout else None,
-        },
-    )
+    calls = {"attempt_timeout": timeout.attempt, "total_timeout": timeout.total} if timeout else {}
+    return Construct("DependencyPolicy", {"target": plan.target, "calls": Construct("OutgoingPolicy", calls)})
 
 
 def _keepalive(keepalive: Keepalive) -> Construct:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+import random
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from runtime.call import Header
+from runtime.client.environment import Outbound
 from runtime.client.grpc_client import GrpcClient, connection, target_variable
+from runtime.clock import LoopClock
 from runtime.definition import Method
-from runtime.snapshot import DependencyPolicy
+from runtime.snapshot import DependencyPolicy, OutgoingPolicy
 from runtime.testing import Scripted
 from runtime.testing.dependencies import standing_in
 
@@ -55,7 +58,13 @@ class Called:
 async def calling(**policy: Any) -> AsyncIterator[Called]:
     """A client of a scripted peer; keyword arguments are the dependency's policy (`total_timeout=…`)."""
     async with standing_in(SampleClient, POLICIES) as peer:
-        declared = DependencyPolicy("127.0.0.1:1", **policy)  # nobody listens there: the environment must win
-        policies = replace(POLICIES, dependencies={"sample": declared})
-        async with connection("sample", policies, peer.environ) as connected:
+        calls = OutgoingPolicy(**policy)
+        declared = DependencyPolicy("127.0.0.1:1", calls)  # nobody listens there: the environment must win
+        async with connection("sample", outbound(declared, peer.environ)) as connected:
             yield Called(SampleClient(connected), peer.scripted, peer.environ[target_variable("sample")])
+
+
+def outbound(policy: DependencyPolicy, environ: Mapping[str, str] | None = None) -> Outbound:
+    """What clients of the sample are opened with."""
+    policies = replace(POLICIES, dependencies={"sample": policy})
+    return Outbound(policies, environ or {}, LoopClock(), random.Random(1))

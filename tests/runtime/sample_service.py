@@ -181,7 +181,7 @@ POLICIES = Snapshot(
 
 
 @asynccontextmanager
-async def no_clients() -> AsyncIterator[None]:
+async def no_clients(outbound: Any) -> AsyncIterator[None]:
     """The clients of a service without dependencies."""
     yield None
 

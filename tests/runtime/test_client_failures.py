@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -14,12 +13,12 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc import StatusCode, aio
 from runtime.client.grpc_client import connection
 from runtime.errors import DependencyError, ServiceError
-from runtime.snapshot import DependencyPolicy
+from runtime.snapshot import DependencyPolicy, OutgoingPolicy
 from runtime.testing import answering, nothing_left_running, waiting
 from runtime.testing.dependencies import call_dependency
 
-from tests.runtime.sample_client import SampleClient, calling
-from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, POLICIES, Note
+from tests.runtime.sample_client import SampleClient, calling, outbound
+from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, Note
 
 METHODS = (ECHO, GATHER, COUNT, CHAT)
 ids = [method.name for method in METHODS]
@@ -54,8 +53,7 @@ class Peer(grpc.GenericRpcHandler):
 
 @asynccontextmanager
 async def client_of(target: str, **policy: Any) -> AsyncIterator[SampleClient]:
-    policies = replace(POLICIES, dependencies={"sample": DependencyPolicy(target, **policy)})
-    async with connection("sample", policies, {}) as connected:
+    async with connection("sample", outbound(DependencyPolicy(target, OutgoingPolicy(**policy)))) as connected:
         yield SampleClient(connected)
 
 
@@ -65,9 +63,11 @@ async def facing(peer: Peer) -> AsyncIterator[SampleClient]:
     server.add_generic_rpc_handlers((peer,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with client_of(f"127.0.0.1:{port}") as client:
-        yield client
-    await server.stop(None)
+    try:
+        async with client_of(f"127.0.0.1:{port}") as client:
+            yield client
+    finally:
+        await server.stop(None)
 
 
 @pytest.mark.parametrize("method", RESPONDERS, ids=lambda method: method.name)

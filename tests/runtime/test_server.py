@@ -270,7 +270,7 @@ async def test_the_parts_close_in_their_order() -> None:
     closed: list[str] = []
 
     @asynccontextmanager
-    async def clients() -> AsyncIterator[None]:
+    async def clients(_: Any) -> AsyncIterator[None]:
         yield
         closed.append("clients")
 

@@ -15,6 +15,7 @@ from .errors import ErrorRow
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from .client.environment import Outbound
     from .pipeline import UserStage
     from .protojson.codec import Generated
 
@@ -104,7 +105,7 @@ class Definition:
     routes: tuple[Route, ...]
     errors: ErrorTable
     policies: Snapshot
-    open_clients: Callable[[], AbstractAsyncContextManager[Any]]
+    open_clients: Callable[[Outbound], AbstractAsyncContextManager[Any]]
     codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
     bindings: Callable[[Route], Bind | None] = field(default=lambda _: None)
     openapi: Path | None = None  # the document of the REST side, None for none to serve

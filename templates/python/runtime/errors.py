@@ -117,13 +117,26 @@ class DependencyError(ServiceError):
         domain: str = "",
         metadata: Mapping[str, str] = _NOTHING,
         expired: bool = False,
+        attempt_expired: bool = False,
+        broken: bool = False,
+        pushback: float | None = None,
+        rejected_by: str = "",
+        final: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(
-            StatusCode.DEADLINE_EXCEEDED if expired else StatusCode.UNAVAILABLE,
-            EXPIRED_TEXT if expired else DEPENDENCY_TEXT,
+            StatusCode.DEADLINE_EXCEEDED if expired or attempt_expired else StatusCode.UNAVAILABLE,
+            EXPIRED_TEXT if expired or attempt_expired else DEPENDENCY_TEXT,
+            retry_after=retry_after,
         )
         self.dependency = dependency  # as the spec names it
         self.method = method  # the gRPC path
+        self.expired = expired  # the time for the whole call has run out
+        self.attempt_expired = attempt_expired  # that of the last attempt has, and the call's has not
+        self.broken = broken  # no answer of the peer came: not reached, cut off, or too late
+        self.pushback = pushback  # seconds after which the peer wants to be called again, below 0 for never
+        self.rejected_by = rejected_by  # the stage that did not let the call out, "" where it went out
+        self.final = final  # another attempt would not help, whatever the code
         self.code_received = code_received
         self.message_received = message_received
         self.reason_received = reason

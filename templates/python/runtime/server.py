@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -11,6 +12,8 @@ from typing import Any
 from .admin import Admin, AdminServer, config_of
 from .background import Background
 from .call import Call
+from .client.environment import Outbound
+from .client.measures import ClientMeasures
 from .clock import Clock, LoopClock
 from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
 from .errors import unimplemented
@@ -20,11 +23,12 @@ from .logs import LineWriter, renderer
 from .measures import Measures
 from .pipeline import Endpoint, arrange, compose, handler_endpoint
 from .settings import Settings
+from .shared import Shared
 from .shutdown import shut_down
 from .stages import built_in
 from .stages.boundary import InFlight
 from .stages.drain_gate import Gate
-from .stages.environment import Environment, Shared
+from .stages.environment import Environment
 from .transport import Transport
 from .transport.grpc_aio import GrpcTransport
 from .transport.rest import RestTransport
@@ -72,6 +76,7 @@ class Server:
         self._gate = Gate()
         self._clock = clock
         self._writer = writer
+        self._random = random.Random()  # noqa: S311 - jitter and ids, no secrets
         self._shared = Shared()
         self._stages = AsyncExitStack()
         self._clients = AsyncExitStack()
@@ -94,7 +99,7 @@ class Server:
         """
         if self._admin is not None:
             self.admin_port = await _bound(self._admin, f"ADMIN_PORT={self.settings.admin_port}")
-        clients = await self._clients.enter_async_context(self.definition.open_clients())
+        clients = await self._clients.enter_async_context(self.definition.open_clients(self._outbound()))
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
         endpoints = self._endpoints(composed)
@@ -123,6 +128,17 @@ class Server:
         self.rest_port = await _bound(rest, f"REST_PORT={self.settings.rest_port}")
         self.health.serve()
 
+    def _outbound(self) -> Outbound:
+        policies, measures = self.definition.policies, self.measures
+        return Outbound(
+            policies=policies,
+            environ=os.environ,
+            clock=self._clock or LoopClock(),
+            random=self._random,
+            measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
+            tracing=self.tracing,
+        )
+
     def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
         policies = self.definition.policies
         handlers = match_handlers(self.definition, application)
@@ -130,7 +146,7 @@ class Server:
             in_flight=self.in_flight,
             gate=self._gate,
             clock=self._clock or LoopClock(),
-            random=random.Random(),  # noqa: S311 - jitter and ids, no secrets
+            random=self._random,
             unmapped=policies.unmapped,
             measures=self.measures,
             tracing=self.tracing,

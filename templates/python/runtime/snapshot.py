@@ -154,12 +154,90 @@ class UnmappedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryBudgetPolicy:
+    """How many retries and hedges the calls of a window may cause together."""
+
+    percent: float  # of the calls in the window
+    min_per_second: float  # always allowed
+    window: float  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When and how often a failed attempt is made again; times in seconds."""
+
+    max_attempts: int  # the first included
+    initial_backoff: float = 0.1
+    max_backoff: float = 1.0
+    backoff_multiplier: float = 2.0
+    jitter: str = "full"  # full, equal or none
+    codes: frozenset[str] = frozenset({"UNAVAILABLE"})  # that are tried again
+    budget: RetryBudgetPolicy | None = None  # None for no bound
+
+
+@dataclass(frozen=True, slots=True)
+class HedgingPolicy:
+    """When an attempt is sent beside one that is slow."""
+
+    max_attempts: int  # the first included
+    delay: float  # seconds before the next one
+    non_fatal_codes: frozenset[str] = frozenset({"UNAVAILABLE"})  # after which the next one is sent at once
+
+
+@dataclass(frozen=True, slots=True)
+class BulkheadPolicy:
+    """How many calls run at once, and how long one waits for its turn (seconds)."""
+
+    max_concurrent_calls: int
+    max_wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptiveTimeoutPolicy:
+    """The bounds of an attempt timeout that follows the dependency's state, in seconds."""
+
+    floor: float
+    ceiling: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKeyPolicy:
+    """Where the key goes that makes repeated attempts harmless."""
+
+    header: str
+    field: str | None = None  # of the request, beside the header
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingPolicy:
+    """Every policy of the calls to one RPC of a dependency; times in seconds, None for what is off."""
+
+    attempt_timeout: float | None = None  # of a single attempt
+    total_timeout: float | None = None  # of a call, all its attempts and waits together
+    idempotency: IdempotencyKeyPolicy | None = None
+    retry: RetryPolicy | None = None
+    hedging: HedgingPolicy | None = None
+    circuit_breaker: BreakerPolicy | None = None
+    bulkhead: BulkheadPolicy | None = None
+    adaptive_timeout: AdaptiveTimeoutPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyPolicy:
-    """Where a dependency is and how it is called; times in seconds, None for no bound."""
+    """Where a dependency is, and how it is called.
+
+    What `methods` (by gRPC path) has in common with `calls` is one: a breaker, a bulkhead, a budget of the dependency.
+    Where a method's differs, it is the method's own.
+    """
 
     target: str
-    attempt_timeout: float | None = None  # of a single attempt
-    total_timeout: float | None = None  # of a call, all its attempts together
+    calls: OutgoingPolicy = OutgoingPolicy()
+    methods: Mapping[str, OutgoingPolicy] = field(default_factory=dict)
+    idempotent: frozenset[str] = frozenset()  # paths of RPCs that may be repeated as they are
+
+    def of(self, path: str) -> OutgoingPolicy:
+        """The policy of the calls to that RPC."""
+        return self.methods.get(path, self.calls)
 
 
 @dataclass(frozen=True, slots=True)

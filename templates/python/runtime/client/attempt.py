@@ -10,8 +10,11 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc.aio import AioRpcError, InternalError
 
+from ..clock import Clock
 from ..definition import Method
 from ..errors import DependencyError, error_info
+from .outgoing import Outgoing
+from .pushback import of_error
 
 _EARLY: Final = 0.01
 """Seconds before the end of its time at which a call counts as out of it: clocks differ, and the wire rounds."""
@@ -20,16 +23,17 @@ _EARLY: Final = 0.01
 class Attempt:
     """A call that has begun; `call` is grpc.aio's, with bytes for messages.
 
-    `until` is when its time is up, in loop time. Must be made in the task that awaits it.
+    Must be made in the task that awaits it.
     """
 
-    __slots__ = ("_dependency", "_method", "_sending", "_until", "call")
+    __slots__ = ("_clock", "_dependency", "_method", "_outgoing", "_sending", "call")
 
-    def __init__(self, dependency: str, method: Method, call: Any, until: float | None) -> None:
+    def __init__(self, dependency: str, method: Method, call: Any, outgoing: Outgoing, clock: Clock) -> None:
         self.call = call
         self._dependency = dependency
         self._method = method
-        self._until = until
+        self._outgoing = outgoing
+        self._clock = clock
         self._sending: asyncio.Task[None] | None = None
 
     def send(self, requests: AsyncIterable[Message]) -> None:
@@ -61,7 +65,11 @@ class Attempt:
     def failure(self, error: AioRpcError) -> DependencyError:
         """What the handler sees of a call that failed: all that the peer said of it."""
         code, info = error.code(), error_info(error)
-        over = self._until is not None and asyncio.get_running_loop().time() >= self._until - _EARLY
+        late = code is StatusCode.DEADLINE_EXCEEDED
+        now = self._clock.now() + _EARLY
+        until, attempt_until = self._outgoing.until, self._outgoing.attempt_until
+        expired = late and until is not None and now >= until
+        attempt_expired = late and not expired and attempt_until is not None and now >= attempt_until
         return DependencyError(
             self._dependency,
             code,
@@ -70,7 +78,11 @@ class Attempt:
             reason=info.reason if info else "",
             domain=info.domain if info else "",
             metadata=dict(info.metadata) if info else {},
-            expired=over and code is StatusCode.DEADLINE_EXCEEDED,
+            expired=expired,
+            attempt_expired=attempt_expired,
+            broken=attempt_expired or (code is StatusCode.UNAVAILABLE and info is None),
+            pushback=of_error(error),
+            final=expired,
         )
 
     def check_cancellation(self) -> None:

@@ -1,22 +1,24 @@
-"""The base of the generated gRPC clients: the four kinds of RPC over one channel, with deadline and metadata onward."""
+"""The base of the generated gRPC clients: the four kinds of RPC over one channel, each through its chain of policies."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from google.protobuf.message import Message
-from grpc import StatusCode, aio
+from grpc import aio
 
 from ..call import Header
-from ..definition import Kind, Method
-from ..errors import DependencyError
-from ..snapshot import DependencyPolicy, Snapshot
-from .attempt import Attempt, serialized
-from .onward import metadata_onward, timeout_onward
+from ..definition import Method
+from ..snapshot import DependencyPolicy
+from .chain import composed
+from .delivery import delivered
+from .environment import Dependency, Outbound, Target
+from .grpc_transport import GrpcTransport
+from .onward import metadata_onward
+from .outgoing import Endpoint, Outgoing
 
 _OPTIONS: Final = (
     ("grpc.enable_retries", 0),  # retries are the policy's: gRPC's own would multiply them unseen
@@ -29,8 +31,15 @@ class Connection:
     """A channel to one dependency, and what holds for the calls over it."""
 
     channel: aio.Channel
-    policy: DependencyPolicy
+    dependency: Dependency
     propagate: frozenset[str]  # names of metadata that calls hand on
+
+    def endpoint(self, method: Method) -> Endpoint:
+        """The chain of the RPC's calls."""
+        policy = self.dependency.policy
+        target = Target(method.path, policy.of(method.path), method.kind, method.path in policy.idempotent)
+        transport = GrpcTransport(self.dependency.name, method, self.channel, self.dependency.outbound.clock)
+        return composed(target, self.dependency, transport)
 
 
 def target_variable(dependency: str) -> str:
@@ -38,13 +47,19 @@ def target_variable(dependency: str) -> str:
     return f"{dependency.upper().replace('-', '_')}_TARGET"
 
 
+def target_of(dependency: str, policy: DependencyPolicy, environ: Mapping[str, str]) -> str:
+    """Where the dependency is."""
+    return environ.get(target_variable(dependency), "").strip() or policy.target
+
+
 @asynccontextmanager
-async def connection(dependency: str, policies: Snapshot, environ: Mapping[str, str]) -> AsyncIterator[Connection]:
+async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Connection]:
     """A connection to the dependency: made at the first call, made again when it breaks, closed at the end."""
-    policy = policies.dependencies[dependency]
-    target = environ.get(target_variable(dependency), "").strip() or policy.target
+    policy = outbound.policies.dependencies[dependency]
+    target = target_of(dependency, policy, outbound.environ)
     async with aio.insecure_channel(target, options=_OPTIONS) as channel:
-        yield Connection(channel, policy, frozenset(policies.observability.propagate))
+        propagate = frozenset(outbound.policies.observability.propagate)
+        yield Connection(channel, Dependency(dependency, policy, outbound), propagate)
 
 
 class GrpcClient:
@@ -60,69 +75,31 @@ class GrpcClient:
 
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection
-        channel = None if connection is None else connection.channel
-        self._start = {} if channel is None else {method.path: _starter(channel, method) for method in self.METHODS}
+        self._endpoints: Mapping[str, Endpoint] = (
+            {} if connection is None else {method.path: connection.endpoint(method) for method in self.METHODS}
+        )
 
     async def _response(
         self, method: Method, given: Message | AsyncIterable[Message], within: float | None, metadata: Iterable[Header]
     ) -> Any:
         """The response of an RPC that has exactly one; `given` is its request, or its request stream."""
-        attempt = self._begin(method, given, within, metadata)
-        try:
-            return attempt.message(await attempt.call)
-        except aio.AioRpcError as error:
-            raise attempt.failure(error) from error
-        except asyncio.CancelledError:
-            attempt.check_cancellation()
-            raise
-        finally:
-            await attempt.end()
+        outgoing = self._outgoing(method, given, within, metadata)
+        await self._endpoints[method.path](outgoing)
+        return outgoing.response
 
-    async def _responses(
+    def _responses(
         self, method: Method, given: Message | AsyncIterable[Message], within: float | None, metadata: Iterable[Header]
     ) -> AsyncGenerator[Any, None]:
         """The response stream of an RPC; begun at the first step, cancelled where it is closed before its end."""
-        attempt = self._begin(method, given, within, metadata)
-        try:
-            async for content in attempt.call:
-                yield attempt.message(content)
-        except aio.AioRpcError as error:
-            raise attempt.failure(error) from error
-        except asyncio.CancelledError:
-            attempt.check_cancellation()
-            raise
-        finally:
-            await attempt.end()
+        return delivered(
+            lambda outgoing: self._endpoints[method.path](outgoing), self._outgoing(method, given, within, metadata)
+        )
 
-    def _begin(
+    def _outgoing(
         self, method: Method, given: Message | AsyncIterable[Message], within: float | None, metadata: Iterable[Header]
-    ) -> Attempt:
-        connection = self._connection
-        if connection is None:
+    ) -> Outgoing:
+        if self._connection is None:
             raise RuntimeError(f"{type(self).__name__} has no connection, and does not override {method.handler}")
-        request = () if isinstance(given, AsyncIterable) else (serialized(method, given),)
-        onward = metadata_onward(connection.propagate, metadata)
-        policy = connection.policy
-        allowed = timeout_onward(within, policy.attempt_timeout, policy.total_timeout)
-        if allowed is not None and allowed <= 0:
-            text = "no time was left to call it"
-            raise DependencyError(self.DEPENDENCY, StatusCode.DEADLINE_EXCEEDED, text, method=method.path, expired=True)
-        until = None if allowed is None else asyncio.get_running_loop().time() + allowed
-        call = self._start[method.path](*request, timeout=allowed, metadata=onward)
-        attempt = Attempt(self.DEPENDENCY, method, call, until)
-        if isinstance(given, AsyncIterable):
-            attempt.send(given)
-        return attempt
-
-
-def _starter(channel: aio.Channel, method: Method) -> Any:
-    """What starts a call of the method, with bytes for messages."""
-    match method.kind:
-        case Kind.UNARY:
-            return channel.unary_unary(method.path)
-        case Kind.SERVER_STREAM:
-            return channel.unary_stream(method.path)
-        case Kind.CLIENT_STREAM:
-            return channel.stream_unary(method.path)
-        case Kind.BIDI:
-            return channel.stream_stream(method.path)
+        if not method.kind.streams_requests and not isinstance(given, method.request):
+            raise TypeError(f"{method.path} takes {method.request.__name__}, not {type(given).__name__}")
+        return Outgoing(method.path, given, metadata_onward(self._connection.propagate, metadata), within)

@@ -136,6 +136,11 @@ class Breaker:
         if permit == self._generation and self.state is State.HALF_OPEN:
             self._admitted -= 1
 
+    def trip(self, now: float) -> None:
+        """Open at once: something else has found out that the callee is down. Without effect on a forced breaker."""
+        if self.state is State.CLOSED or self.state is State.HALF_OPEN:
+            self._open(now)
+
     def retry_after(self, now: float) -> float:
         """Seconds after which a refused caller may come back."""
         if self.state is State.OPEN:

@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING
 
 from ..clock import Clock
 from ..definition import ErrorTable, Method, Route, ServiceBase
 from ..logs import Clock as WallClock
 from ..logs import Deferred, Render
 from ..measures import Measures, uncounted
+from ..shared import Shared
 from ..snapshot import UnmappedPolicy
 
 if TYPE_CHECKING:
     from ..tracing import Tracing
     from .boundary import InFlight
     from .drain_gate import Gate
-
-ValueT = TypeVar("ValueT")
-
-
-class Shared:
-    """What several methods' stages have in common, made once: a limit that all methods count against, a store.
-
-    `opened` are context managers that the server enters before it listens and leaves after the last call.
-    """
-
-    __slots__ = ("_made", "opened")
-
-    def __init__(self) -> None:
-        self._made: dict[Hashable, object] = {}
-        self.opened: list[AbstractAsyncContextManager[Any]] = []
-
-    def one(self, key: Hashable, make: Callable[[], ValueT]) -> ValueT:
-        """What was made under that key before, or else what `make` makes now."""
-        if key not in self._made:
-            self._made[key] = make()
-        return cast("ValueT", self._made[key])
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from typing import Any, Final
 
 from google.protobuf.message import Message
 
 from ..call import Header
+from ..client.environment import Outbound
 from ..client.grpc_client import GrpcClient, target_variable
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
@@ -24,7 +24,7 @@ from .serving import serving, under_test
 PEER_DOMAIN: Final = "dependency.test"
 """The domain of the errors that stand-ins answer with."""
 
-OpenClients = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Any]]
+OpenClients = Callable[[Outbound], AbstractAsyncContextManager[Any]]
 """`gen.clients.open_clients`."""
 
 _OF_THE_TRANSPORT: Final = frozenset({"content-type", "host", "te", "user-agent"})
@@ -51,7 +51,7 @@ class StandIn:
     """A running stand-in: give it a script by `scripted.plays(…)`, and see what it got in `scripted.received`."""
 
     scripted: Scripted
-    environ: Mapping[str, str]  # what `open_clients(environ)` needs to find it
+    environ: Mapping[str, str]  # what `open_clients` needs to find it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +152,11 @@ async def chained(
             for client in dict.fromkeys(call.client for call in calls)
         }
         environ = {name: target for stand_in in stand_ins.values() for name, target in stand_in.environ.items()}
-        connected = replace(definition, open_clients=partial(open_clients, environ))
+
+        def opening(outbound: Outbound) -> AbstractAsyncContextManager[Any]:
+            return open_clients(replace(outbound, environ=environ))
+
+        connected = replace(definition, open_clients=opening)
         served = await stack.enter_async_context(serving(connected, application))
         yield Chain(served.client, service, stand_ins, opened, _propagated(definition.policies), [])
 
@@ -186,5 +190,5 @@ def _definition(client: type[GrpcClient], policies: Snapshot) -> Definition:
 
 
 @asynccontextmanager
-async def _none() -> AsyncIterator[None]:
+async def _none(outbound: Outbound) -> AsyncIterator[None]:
     yield None

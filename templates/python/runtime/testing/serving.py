@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, Final
 
+from ..client.environment import Outbound
 from ..clock import Clock
 from ..definition import ApplicationFactory, Definition
 from ..server import Server, running
@@ -114,5 +115,5 @@ def under_test(
 
 
 @asynccontextmanager
-async def _no_clients() -> AsyncIterator[None]:
+async def _no_clients(outbound: Outbound) -> AsyncIterator[None]:
     yield None

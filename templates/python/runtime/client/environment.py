@@ -1,0 +1,104 @@
+"""What the clients of all dependencies share, and what the calls to one of them have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from ..clock import Clock
+from ..definition import Kind
+from ..measures import uncounted
+from ..policies.adaptive_timeout import AdaptiveTimeout
+from ..policies.breaker import Breaker
+from ..shared import Shared
+from ..snapshot import AdaptiveTimeoutPolicy, BreakerPolicy, DependencyPolicy, OutgoingPolicy, Snapshot
+from .measures import ClientMeasures
+
+if TYPE_CHECKING:
+    from ..tracing import Tracing
+
+ValueT = TypeVar("ValueT")
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What `open_clients` opens clients with; None turns off what it stands for.
+
+    `environ` may say where dependencies are, in place of the policies.
+    """
+
+    policies: Snapshot
+    environ: Mapping[str, str]
+    clock: Clock
+    random: random.Random
+    measures: ClientMeasures | None = None
+    tracing: Tracing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """One dependency, and the state that calls to it share: a breaker, a budget."""
+
+    name: str
+    policy: DependencyPolicy
+    outbound: Outbound
+    shared: Shared = field(default_factory=Shared)
+
+    def one(self, mechanism: str, path: str, make: Callable[[str], ValueT]) -> ValueT:
+        """The mechanism's state for an RPC: the dependency's, or the RPC's own where its policy is another.
+
+        `make` is given the path of the RPC whose own it is, "" for the dependency's.
+        """
+        whole, own = getattr(self.policy.calls, mechanism), getattr(self.policy.of(path), mechanism)
+        owner = "" if whole == own else path
+        return self.shared.one((mechanism, owner), lambda: make(owner))
+
+    def breaker(self, path: str, policy: BreakerPolicy) -> Breaker:
+        """The breaker of an RPC."""
+        measures = self.outbound.measures
+
+        def make(owner: str) -> Breaker:
+            changed = None if measures is None else measures.breaker(self.name, owner.removeprefix("/"))
+            return Breaker(policy, self.outbound.random, changed)
+
+        return self.one("circuit_breaker", path, make)
+
+    def adaptive_timeout(self, path: str, policy: AdaptiveTimeoutPolicy) -> AdaptiveTimeout:
+        """The adaptive timeout of an RPC, which opens the RPC's breaker where the dependency is down."""
+        own = self.policy.of(path)
+        base = policy.floor if own.attempt_timeout is None else own.attempt_timeout
+        measures, clock = self.outbound.measures, self.outbound.clock
+
+        def trip() -> None:
+            if own.circuit_breaker is not None:
+                self.breaker(path, own.circuit_breaker).trip(clock.now())
+
+        def make(owner: str) -> AdaptiveTimeout:
+            changed = None if measures is None else measures.adaptive_timeout(self.name, owner.removeprefix("/"))
+            return AdaptiveTimeout(policy, base, trip, changed)
+
+        return self.one("adaptive_timeout", path, make)
+
+    def counter(self, stage: str, reason: str, path: str) -> Callable[[], None]:
+        """Counts what a stage does to calls of that RPC."""
+        if self.outbound.measures is None:
+            return uncounted
+        return self.outbound.measures.event(self.name, stage, reason, path.removeprefix("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One RPC of a dependency, or one kind of request to it, that a chain is composed for."""
+
+    path: str
+    policy: OutgoingPolicy
+    kind: Kind
+    idempotent: bool  # may be repeated as it is
+    system: str = "grpc"  # rpc.system.name, as OpenTelemetry has it
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether an attempt may be made again: nothing happens twice, and the request can be sent again."""
+        return (self.idempotent or self.policy.idempotency is not None) and not self.kind.streams_requests

@@ -1,0 +1,58 @@
+"""One call to a dependency as the stages of its chain see it: all its attempts, whatever the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from ..call import Header
+
+
+class Outgoing:
+    """A call that goes out, and what comes back.
+
+    `given` is the request or the request stream. A single response is left in `response`; those of a stream go through
+    `deliver`, one at a time, which waits until the last one was taken.
+    """
+
+    __slots__ = (
+        "attempt",
+        "attempt_until",
+        "deliver",
+        "delivered",
+        "given",
+        "metadata",
+        "path",
+        "response",
+        "until",
+        "within",
+    )
+
+    def __init__(self, path: str, given: Any, metadata: tuple[Header, ...], within: float | None) -> None:
+        self.path = path
+        self.given = given
+        self.metadata = metadata
+        self.within = within  # seconds that its caller allows it
+        self.until: float | None = None  # when the time for the call is up, by the clock; None for never
+        self.attempt_until: float | None = None  # the same of the current attempt
+        self.attempt = 1
+        self.response: Any = None
+        self.deliver: Callable[[Any], Awaitable[None]] | None = None
+        self.delivered = 0  # messages of a response stream
+
+    def fork(self, attempt: int) -> Outgoing:
+        """The same call for an attempt that runs beside others."""
+        fork = Outgoing(self.path, self.given, self.metadata, self.within)
+        fork.until = fork.attempt_until = self.until
+        fork.attempt = attempt
+        return fork
+
+
+Endpoint = Callable[[Outgoing], Awaitable[None]]
+"""Makes a call, or an attempt at it; raises DependencyError, or CancelledError where nobody waits for it any more."""
+
+
+class ClientStage(Protocol):
+    """Wraps a call to its completion, or an attempt: work before, `await proceed(outgoing)`, work after."""
+
+    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None: ...
