@@ -12,6 +12,7 @@ from ..runtime.snapshot import (
     LifecyclePolicy,
     MethodPolicy,
     ObservabilityPolicy,
+    OutgoingPolicy,
     RestPolicy,
     Snapshot,
     UnmappedPolicy,
@@ -84,8 +85,12 @@ POLICIES = Snapshot(
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
     dependencies={
-        "inventory": DependencyPolicy(target="dns:///inventory:50051", attempt_timeout=None, total_timeout=0.9),
-        "payments": DependencyPolicy(target="dns:///payments:50051", attempt_timeout=None, total_timeout=2.0),
+        "inventory": DependencyPolicy(
+            target="dns:///inventory:50051", calls=OutgoingPolicy(attempt_timeout=None, total_timeout=0.9)
+        ),
+        "payments": DependencyPolicy(
+            target="dns:///payments:50051", calls=OutgoingPolicy(attempt_timeout=None, total_timeout=2.0)
+        ),
     },
-    hash="fc750e0026149a08",
+    hash="03d41289192bdb66",
 )
