@@ -1,4 +1,4 @@
-"""The generator: a new project, a run that changes nothing, and one added RPC, on contracts of three sizes."""
+"""The generator: a new project, a run and a check that find nothing to do, and one added RPC, on contracts of four sizes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import contracts, projects
-from benchmarks.report import Row, Section, at_most
+from benchmarks.report import Bar, Row, Section, at_most
 
-_SIZES = (10, 100, 1000)
-_NO_OP = at_most(0.4, "s")
+_SIZES = (10, 55, 100, 1000)
+_JUDGED = 55  # the size that the bars are about
+_NEW, _NO_OP, _ADDED = at_most(1.5, "s"), at_most(0.3, "s"), at_most(0.8, "s")
 
 
 def run(folder: Path, *, quick: bool) -> Section:
@@ -20,32 +21,32 @@ def run(folder: Path, *, quick: bool) -> Section:
         rows += _rows(folder / str(size), size, 1 if size == max(_SIZES) else rounds, rounds)
     notes = (
         "wall time of the command, the interpreter's start included; medians",
-        f"one service and file for each 10 RPCs, every RPC with a REST route; {rounds} rounds;",
-        "nothing remembered: as on a machine that has not generated the project before",
+        f"one service and file for each 10 RPCs, every RPC with a REST route; {rounds} rounds",
     )
     return Section("The generator", rows, notes)
 
 
 def _rows(folder: Path, size: int, news: int, rounds: int) -> list[Row]:
     files = contracts.write(folder / "protos", size)
-    records = str(folder / "records")
-    new = [projects.new(folder / f"project{number}", files, records=records) for number in range(news)]
+    new = [projects.new(folder / f"project{number}", files) for number in range(news)]
     project = folder / "project0"
     command = ("generate", "--project", str(project))
-    unchanged = [projects.holdfast(*command, records=records) for _ in range(rounds)]
-    in_full = [projects.holdfast(*command) for _ in range(rounds)]
+    unchanged = [projects.holdfast(*command) for _ in range(rounds)]
+    check = [projects.holdfast("check", "--project", str(project)) for _ in range(rounds)]
+    full = [projects.holdfast("check", "--full", "--project", str(project)) for _ in range(rounds)]
     added = []
     for number in range(rounds):
         contracts.write(project / "contract", size, more=number + 1)
-        added.append(projects.holdfast(*command, records=records))
-    judged = median(unchanged)
+        added.append(projects.holdfast(*command))
+    judged = size == _JUDGED
     return [
-        Row(f"{size} RPCs: holdfast new", _seconds(new)),
-        Row(f"{size} RPCs: generate, nothing changed", _seconds(unchanged), bar=_NO_OP, judged=judged),
-        Row(f"{size} RPCs: the same, nothing remembered", _seconds(in_full)),
-        Row(f"{size} RPCs: generate, one RPC added", _seconds(added)),
+        _row(f"{size} RPCs: holdfast new", new, _NEW if judged else None),
+        _row(f"{size} RPCs: generate, nothing changed", unchanged, _NO_OP if judged else None),
+        _row(f"{size} RPCs: check", check, _NO_OP if judged else None),
+        _row(f"{size} RPCs: check --full", full),
+        _row(f"{size} RPCs: generate, one RPC added", added, _ADDED if judged else None),
     ]
 
 
-def _seconds(taken: list[float]) -> str:
-    return f"{median(taken):.2f} s"
+def _row(what: str, taken: list[float], bar: Bar | None = None) -> Row:
+    return Row(what, f"{median(taken):.2f} s", bar=bar, judged=median(taken) if bar else None)

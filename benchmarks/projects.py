@@ -28,28 +28,21 @@ class OrderService(OrderServiceBase):
 '''
 
 
-def holdfast(*arguments: str, records: str = "off") -> float:
-    """Run a `holdfast` command; returns the seconds it took. Raises CannotRunError where it fails.
-
-    `records` is the folder of what earlier runs remember.
-    """
+def holdfast(*arguments: str) -> float:
+    """Run a `holdfast` command; returns the seconds it took. Raises CannotRunError where it fails."""
     command = [sys.executable, "-m", "generator", *arguments]
     started = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment({"HOLDFAST_CACHE": records}), check=False, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=environment({}), check=False, capture_output=True, text=True)
     took = time.perf_counter() - started
     if done.returncode != 0:
         raise CannotRunError(f"`holdfast {' '.join(arguments)}` failed:\n{done.stderr.strip()}")
     return took
 
 
-def new(project: Path, contracts: Sequence[Path], *further: str, records: str = "off") -> float:
+def new(project: Path, contracts: Sequence[Path], *further: str) -> float:
     """`holdfast new` of contract files in one folder, with the starter's spec; returns the seconds it took."""
     named = [argument for contract in contracts for argument in ("--contract", str(contract))]
-    return holdfast(
-        "new", str(project), *named, "-I", str(contracts[0].parent), "--defaults", *further, records=records
-    )
+    return holdfast("new", str(project), *named, "-I", str(contracts[0].parent), "--defaults", *further)
 
 
 def shop(folder: Path) -> Path:

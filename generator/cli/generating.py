@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @with_settings()
 def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ...]) -> int:
     """Brings the project up to date with its contract and spec."""
-    from generator.project import record
+    from generator.project.settled import SUMMARY, settled
 
-    if not (diff or dry_run or force or settings.verbose) and (files := record.current(settings.folder)) is not None:
-        say(settings, [record.SUMMARY.format(files)])
+    if not (diff or dry_run or force or settings.verbose) and (files := settled(settings.folder)) is not None:
+        say(settings, [SUMMARY.format(files)])
         return DONE
     from generator.project import generating, report
     from generator.project.writer import RefusedError
@@ -68,12 +68,13 @@ def _refused(settings: Settings, changes: Changes) -> int:
 
 
 @click.command()
+@click.option("--full", is_flag=True, help="Generate all files anew and compare them, whatever the lock says.")
 @with_settings()
-def check(settings: Settings) -> int:
+def check(settings: Settings, full: bool) -> int:
     """Tells whether everything is generated and unedited: 0, or 10 stale, 11 edited, 12 missing or orphaned."""
-    from generator.project import record
+    from generator.project.settled import settled
 
-    if record.current(settings.folder) is not None:
+    if not full and settled(settings.folder) is not None:
         say(settings, ["everything is generated and unedited"])
         return DONE
     from generator.project.checking import check as verdict

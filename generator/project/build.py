@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 
 from generator import __version__
@@ -21,14 +20,14 @@ from generator.plan.model import Plan
 from generator.project import config as configuration
 from generator.project.changes import Changes
 from generator.project.config import CONTRACT_FOLDER, Config
-from generator.project.disk import Disk
+from generator.project.disk import Disk, orphans
+from generator.project.identity import identity, versions
 from generator.project.lock import Lock, digest, load
 from generator.project.ownership import decide, formatted
 from generator.project.paths import INPUTS, LOCK, is_project_path, shown
 from generator.render.emit import Emit, Owner
 from generator.spec.load import load as load_spec
 
-_TOOLS = ("black", "grpcio-tools")
 _EMPTY = sha256(b"").hexdigest()
 
 
@@ -78,12 +77,12 @@ def compute(project: Path, disk: Disk, before: Lock | None, force: Sequence[str]
     from generator.render.render import render
 
     config, plan = plan_of(project)
-    tools = {name: version(name) for name in _TOOLS}
+    tools = versions()
     emits = render(plan, formatted(disk, before, tools, force))
     if any(_is_hollow(emit, before) for emit in emits):
         emits = render(plan)
     emits = (*emits, *_kept_inputs(project, config))
-    lock = Lock(__version__, tools, _input_hashes(project, config, plan.contract))
+    lock = Lock(__version__, tools, _input_hashes(project, config, plan.contract), identity=identity())
     return Build(config, plan, emits, lock, before)
 
 
@@ -124,19 +123,9 @@ def changes(project: Path, force: Sequence[str] = ()) -> tuple[Build, Changes]:
     names = [_forced(project, path) for path in force]
     built = compute(project, disk, before, names)
     decided = decide(disk, built.emits, before, built.lock, names)
-    return built, replace(decided, orphaned=tuple(_orphaned(disk, built.config, decided)))
-
-
-def _orphaned(disk: Disk, config: Config, decided: Changes) -> Iterator[str]:
-    """The files that lie among the generated ones, and that neither this generation nor the last has made."""
-    known = {change.path for change in decided.files}
-    for folder in generated_folders(config):
-        yield from (path for path in disk.below(folder) if path not in known)
-
-
-def generated_folders(config: Config) -> tuple[str, ...]:
-    """The folders of the package that hold nothing but what is generated."""
-    return f"src/{config.package}/gen", f"src/{config.package}/runtime"
+    orphaned = tuple(orphans(disk, built.config, {change.path for change in decided.files}))
+    remarks = len(built.plan.warnings) + len(decided.stubs)
+    return built, replace(decided, orphaned=orphaned, lock=replace(decided.lock, remarks=remarks))
 
 
 def _forced(project: Path, path: str) -> str:

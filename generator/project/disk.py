@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from generator.errors import InputError
+from generator.project.config import Config
 from generator.project.lock import digest
 from generator.project.paths import cannot, locate
 
@@ -58,3 +60,9 @@ class Disk:
             else:
                 self._read[path] = content, digest(content)
         return self._read[path]
+
+
+def orphans(disk: Disk, config: Config, known: AbstractSet[str]) -> Iterator[str]:
+    """The files that lie in the package's generated folders, and are not among those `known` to be generated."""
+    for folder in (f"src/{config.package}/gen", f"src/{config.package}/runtime"):
+        yield from (path for path in disk.below(folder) if path not in known)

@@ -7,14 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.errors import Finding
-from generator.project import build, record
-from generator.project import config as configuration
+from generator.project import build
 from generator.project.changes import Changes
 from generator.project.disk import Disk
-from generator.project.paths import LOCK
 from generator.project.transaction import exclusive, recover
 from generator.project.writer import apply
-from generator.render.emit import Owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,6 @@ def generate(project: Path, force: Sequence[str] = ()) -> Generated:
         built, changes = build.changes(project, force)
         explained = _explained(project, built, changes)
         apply(project, changes)
-        remember(project, built, changes)
     return replace(explained, recovered=recovered)
 
 
@@ -60,14 +56,3 @@ def _explained(project: Path, built: build.Build, changes: Changes) -> Generated
     found = causes(Disk(project), built.before, built)
     why = reasons(found, built.before, built, changes)
     return Generated(changes, built.plan.warnings, tuple(map(str, found)), why)
-
-
-def remember(project: Path, built: build.Build, changes: Changes) -> None:
-    """Let the next run know that the project is up to date, if there is nothing that it would have to say again."""
-    if changes.notes or changes.stubs or changes.orphaned or built.plan.warnings:
-        return
-    emitted = [change.path for change in changes.files if (project / change.path).is_file()]
-    files = [*emitted, *built.lock.inputs, configuration.FILE, LOCK]
-    folders = (configuration.CONTRACT_FOLDER, *build.generated_folders(built.config), LOCK.rpartition("/")[0])
-    current = sum(change.owner is Owner.MANAGED and change.after is not None for change in changes.files)
-    record.remember(project, files, folders, current)

@@ -11,6 +11,7 @@ from generator.project.lock import Handled, Locked
 from generator.project.paths import shown
 from generator.project.renames import renamed_rpcs, renamed_service
 from generator.project.stubs import Appended, method_line
+from generator.project.wiring import unmentioned
 from generator.render.emit import Emit, Owner, Stub
 
 _KINDS = {
@@ -88,34 +89,13 @@ def file_gone(disk: Disk, path: str, locked: Locked, new: Mapping[str, Sequence[
 
 def unwired(disk: Disk, emits: Sequence[Emit]) -> Iterator[Finding]:
     """The handlers that the composition root does not mention."""
+    handler_of = {stub.class_name: emit.path for emit in emits for stub in emit.stubs}
     for root in emits:
-        if root.owner is not Owner.SEEDED or not root.path.endswith("/app.py"):
-            continue
-        tree = _parsed(disk, root.path)
-        if tree is None:
-            continue
-        names = set(_mentioned(tree))
-        for emit in emits:
-            for class_name in dict.fromkeys(stub.class_name for stub in emit.stubs):
-                if class_name not in names:
-                    place = Place(shown(disk.project, root.path))
-                    hint = f"add the handler of {emit.path}; until then the service answers UNIMPLEMENTED"
-                    yield Finding(
-                        place, "not-wired", f"{root.path.rpartition('/')[2]} does not wire {class_name}", hint
-                    )
-
-
-def _mentioned(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name():
-                yield node.id
-            case ast.Attribute():
-                yield node.attr
-            case ast.alias():
-                yield node.name
-            case _:
-                pass
+        if root.owner is Owner.SEEDED and root.path.endswith("/app.py"):
+            place = Place(shown(disk.project, root.path))
+            for class_name in unmentioned(disk.read(root.path), handler_of):
+                hint = f"add the handler of {handler_of[class_name]}; until then the service answers UNIMPLEMENTED"
+                yield Finding(place, "not-wired", f"app.py does not wire {class_name}", hint)
 
 
 def _parsed(disk: Disk, path: str) -> ast.Module | None:

@@ -62,22 +62,39 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The whole lock file; mappings are by path relative to the project."""
+    """The whole lock file; mappings are by path relative to the project.
+
+    `remarks` is the number of things that the next run has to say again although nothing has changed. `identity` is
+    the hash of the generator that goes into the seal.
+    """
 
     generator: str
     tools: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Locked] = field(default_factory=dict)
+    remarks: int = field(default=0, compare=False)
+    identity: str = field(default="", compare=False)
 
 
 def dump(lock: Lock) -> bytes:
-    """The lock as YAML: sorted, without time stamps."""
-    return (_HEADER + "".join(f"{line}\n" for line in _lines(lock))).encode()
+    """The lock as YAML: sorted, without time stamps, the seal last."""
+    body = (_HEADER + "".join(f"{line}\n" for line in _lines(lock))).encode()
+    return body + f"seal: {seal(body, lock.identity)}\n".encode()
+
+
+def seal(body: bytes, identity: str) -> str:
+    """The hash over a lock's lines above its seal, and over the generator that wrote them.
+
+    It tells a lock as one generation left it from one that was merged or edited.
+    """
+    return digest(identity.encode() + b"\n" + body)
 
 
 def _lines(lock: Lock) -> Iterator[str]:
     yield f"version: {VERSION}"
     yield f"generator: {_scalar(lock.generator)}"
+    if lock.remarks:
+        yield f"remarks: {lock.remarks}"
     for name, table in (("tools", lock.tools), ("inputs", lock.inputs)):
         yield f"{name}:" if table else f"{name}: {{}}"
         for key in sorted(table):

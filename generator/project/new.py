@@ -15,7 +15,6 @@ from generator import resources
 from generator.errors import Finding, InputError, Place
 from generator.project import build, config, inputs, names
 from generator.project.changes import Changes
-from generator.project.generating import remember
 from generator.project.paths import cannot
 from generator.project.writer import apply
 
@@ -67,7 +66,6 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
             raise InputError(_moved(finding, project, request) for finding in error.findings) from None
         _own(project)
         _place(project, request.dest)
-    remember(request.dest, built, changes)
     return changes, tuple(_moved(finding, project, request) for finding in built.plan.warnings)
 
 

@@ -11,7 +11,7 @@ from generator.errors import printable
 from generator.project.changes import Action, Changes, Fault
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
-from generator.project.record import SUMMARY
+from generator.project.settled import SUMMARY
 
 _READABLE = 1000  # bytes in a line
 _REASONS = 4  # told for one file

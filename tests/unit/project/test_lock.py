@@ -24,6 +24,7 @@ LOCK = Lock(
             stubs=(Handled("Shop", "buy", "/shop.Shop/Buy", "bidi", "shop.Req", "shop.Res"),),
         ),
     },
+    remarks=1,
 )
 
 
@@ -39,6 +40,7 @@ def test_the_order_of_what_went_in_does_not_show() -> None:
         dict(reversed(LOCK.tools.items())),
         dict(reversed(LOCK.inputs.items())),
         dict(reversed(LOCK.files.items())),
+        LOCK.remarks,
     )
 
     assert dump(turned) == dump(LOCK)
@@ -60,7 +62,7 @@ def test_the_schema_knows_every_key_that_is_written() -> None:
     entry = schema["$defs"]["file"]["properties"]
     handled = entry["stubs"]["items"]
 
-    assert set(document) == set(schema["properties"]) == set(schema["required"])
+    assert set(document) == set(schema["properties"]) == {*schema["required"], "remarks"}
     assert {key for file in document["files"].values() for key in file} == set(entry)
     assert {key for file in document["files"].values() for stub in file.get("stubs", []) for key in stub} == set(
         handled["properties"]
