@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from ..definition import Capture, Route
@@ -29,8 +29,7 @@ class Routed(Protocol):
 Target = TypeVar("Target", bound=Routed)
 
 
-@dataclass(frozen=True, slots=True)
-class Match(Generic[Target]):
+class Match(NamedTuple, Generic[Target]):
     """What serves a path, and what the path's variables captured: decoded text by the route's captures."""
 
     target: Target
@@ -81,8 +80,8 @@ class Router(Generic[Target]):
         if escaped and _MALFORMED.search(path):
             raise BadPathError
         raw = path[1:].split("/") if path != "/" else []
-        wanted = (verb, "GET", "*") if verb == "HEAD" else (verb, "*")
         allow: set[str] = set()
+        wanted = (verb, "GET", "*") if verb == "HEAD" else (verb, "*")
         for segments, suffix in _readings(raw):
             decoded = [_decode(segment) for segment in segments] if escaped else segments
             target = _find(self._root, decoded, 0, _Wanted(suffix, wanted, allow))
@@ -124,7 +123,7 @@ def _readings(raw: list[str]) -> Iterable[tuple[list[str], str]]:
     return [*(([*raw[:-1], last[:at]], _decode(last[at + 1 :])) for at in colons), (raw, "")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Wanted:
     """What a leaf must have; `allow` collects the HTTP methods of the leaves that have others only."""
 
@@ -135,8 +134,18 @@ class _Wanted:
 
 def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
     """What serves the segments from `at` on, the most specific place first. An empty segment matches nothing."""
+    end = len(segments)
+    while at < end and not node.many:  # as long as there is one way only: most paths are found here
+        literal, one = node.literals.get(segments[at]), node.one
+        if literal is not None and one is None:
+            node = literal
+        elif literal is None and one is not None and segments[at]:
+            node = one
+        else:
+            break
+        at += 1
     found: Target | None = None
-    if at == len(segments):
+    if at == end:
         found = _chosen(node.leaf, wanted)
     elif segment := segments[at]:
         child = node.literals.get(segment)
@@ -177,11 +186,13 @@ def _chosen(leaf: _Leaf[Target], wanted: _Wanted) -> Target | None:
 
 
 def _captured(route: Route, raw: list[str]) -> tuple[str, ...]:
-    return tuple(_capture(route, capture, raw) for capture in route.captures)
+    return tuple([_capture(route, capture, raw) for capture in route.captures])
 
 
 def _capture(route: Route, capture: Capture, raw: list[str]) -> str:
     grown = len(raw) - len(route.segments)  # by as much as "**" took more than one segment
+    if not grown and capture.end - capture.start == 1 and route.segments[capture.start] != "**":
+        return _decode(raw[capture.start])
     many = route.segments.index("**") if grown else len(route.segments)
     start = capture.start + (grown if many < capture.start else 0)
     end = capture.end + (grown if many < capture.end else 0)
