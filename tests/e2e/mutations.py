@@ -86,7 +86,17 @@ def handler_endpoint(method, handler):
     Mutation(
         "REST callers that go unnoticed",
         "runtime/transport/http_connection.py",
-        "HttpConnection.connection_lost = HttpToolsProtocol.connection_lost\n",
+        """
+_connection_lost = HttpConnection.connection_lost
+
+
+def _unnoticed(self, exc):
+    self.serving = None
+    _connection_lost(self, exc)
+
+
+HttpConnection.connection_lost = _unnoticed
+""",
         "test_cancellation_reaches_the_handler",
     ),
     Mutation(

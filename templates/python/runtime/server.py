@@ -122,6 +122,7 @@ class Server:
             spawn=self.background.spawn,
             reuse_port=self.settings.reuse_port,
             observe_refusal=None if self.measures is None else self.measures.refusal,
+            clock=self._clock,
         )
         self._transports = [grpc, rest]
         self.grpc_port = await _bound(grpc, f"GRPC_PORT={self.settings.grpc_port}")

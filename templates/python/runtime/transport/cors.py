@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ..snapshot import CorsPolicy
-from .exchange import RawHeader, Receive, Scope, Send
+from .exchange import Exchange, RawHeader
 from .http_head import TAKEN_IN, RawHeaders
 
-App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+App: TypeAlias = Callable[[Exchange], Awaitable[None]]
 MethodsAt: TypeAlias = Callable[[str], tuple[str, ...]]
 
 _USUAL = ("content-type", "grpc-timeout", "x-server-timeout", *TAKEN_IN)
@@ -42,29 +42,18 @@ class CorsApp:
         exposed = ", ".join(policy.expose_headers).encode()
         self._exposed: list[RawHeader] = [(b"access-control-expose-headers", exposed)] if exposed else []
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: Exchange) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        asked = _asked(scope["headers"])
+        asked = _asked(exchange.headers)
         origin = asked.get(b"origin", "")
-        if scope["method"] == "OPTIONS" and origin and (method := asked.get(b"access-control-request-method")):
-            methods = self._methods_at(scope["raw_path"].decode("latin-1"))
+        if exchange.verb == "OPTIONS" and origin and (method := asked.get(b"access-control-request-method")):
+            methods = self._methods_at(exchange.path)
             if methods:
                 wanted = asked.get(b"access-control-request-headers", "")
-                headers = self._preflight(origin, method, methods, wanted)
-                await send({"type": "http.response.start", "status": 204, "headers": headers})
-                await send({"type": "http.response.body", "body": b""})
+                await exchange.respond(204, self._preflight(origin, method, methods, wanted), b"")
                 return
-        added = self._allowed(origin, self._exposed)
-
-        async def send_with_headers(event: Any) -> None:
-            if event["type"] == "http.response.start":
-                event = {**event, "headers": [*event["headers"], *added]}
-            await send(event)
-
-        await self._app(scope, receive, send_with_headers)
+        exchange.added = self._allowed(origin, self._exposed)
+        await self._app(exchange)
 
     def _allowed(self, origin: str, more: list[RawHeader]) -> list[RawHeader]:
         """The headers of any answer to that origin ("" for a caller that is no page); `more` where it is allowed."""

@@ -1,11 +1,13 @@
-"""One HTTP request and its response, on ASGI's terms: the body read with limits, the response written once."""
+"""One HTTP request and its response: the body read with limits, the response written once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
@@ -13,53 +15,118 @@ from ..errors import ServiceError
 from .compression import LEAST, packed, takes_gzip, unpacked
 from .faults import caller_gone, invalid, too_large, unsupported_media_type
 from .framing import TURN
-from .http_connection import HttpConnection
-from .http_head import RequestHead
 from .web_socket import WebSocketConnection
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+if TYPE_CHECKING:
+    from .http_connection import HttpConnection
+
 RawHeader: TypeAlias = tuple[bytes, bytes]
 
+_HELD_BYTES = 64 << 10  # of a body that nobody has asked for yet; then the peer is held back
 _SMALL_REST = 64 << 10  # bytes of an unread body that are sooner read and thrown away than a connection closed
 _LINGER_BYTES = 1 << 20
 _LINGER_SECONDS = 1.0
 _CUT_SECONDS = 5.0
-_CLOSE: RawHeader = (b"connection", b"close")
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STATUS_LINES = MappingProxyType(
+    {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+)
+_NO_BODY = (204, 304)  # RFC 9110, sections 15.3.5 and 15.4.5
 _VARY: RawHeader = (b"vary", b"accept-encoding")
 _GZIP: RawHeader = (b"content-encoding", b"gzip")
 
 
 class Exchange:
-    """Reads the body when it is asked for, and knows what to do with a connection whose body nobody asked for."""
+    """A request and what is answered to it.
+
+    `headers` have lower-case names; `path` is percent-encoded; `added` goes into the head of whatever is answered.
+    With `chunks`, the caller understands a body in chunks.
+    """
 
     __slots__ = (
         "_body_done",
+        "_chunked",
+        "_chunks",
+        "_held",
+        "_invited",
         "_limit",
+        "_more",
+        "_news",
         "_parted",
-        "_receive",
-        "_send",
+        "_pieces",
+        "_wanted",
         "_written",
+        "added",
+        "complete",
         "connection",
         "head",
+        "headers",
+        "keep_alive",
+        "path",
         "pretty",
+        "query",
         "started",
+        "verb",
     )
 
     def __init__(
-        self, head: RequestHead, receive: Receive, send: Send, connection: HttpConnection, *, limit: int
+        self,
+        connection: HttpConnection,
+        verb: str,
+        path: str,
+        query: bytes,
+        headers: Sequence[RawHeader],
+        *,
+        keep_alive: bool,
+        chunks: bool,
     ) -> None:
-        self.head = head
         self.connection = connection
+        self.verb = verb
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.head = connection.listening.heads.read(headers)
+        self.keep_alive = keep_alive
+        self.added: Sequence[RawHeader] = ()
         self.started = False
         self.pretty = False  # whether JSON has line breaks and indentation
-        self._receive = receive
+        self.complete = False  # the response
+        self._limit = connection.listening.max_body_bytes
+        self._pieces: list[bytes] = []  # of the body, not yet asked for
+        self._held = 0  # bytes of them
+        self._more = True  # of the body may come
+        self._wanted = True
+        self._invited = False  # the caller, to send the body
+        self._body_done = not self.head.may_have_body
+        self._news: asyncio.Event | None = None
         self._parted = 0  # bytes of the body that went out in parts
         self._written = 0  # parts of the response
-        self._send = send
-        self._limit = limit  # bytes of a request body
-        self._body_done = not head.may_have_body
+        self._chunks = chunks
+        self._chunked = False
+
+    # -- what the connection uses ----------------------------------------------------------------------------------
+
+    def arrived(self, piece: bytes) -> None:
+        """A piece of the body has come."""
+        if self.complete or not self._wanted:
+            return
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if self._held > _HELD_BYTES:
+            self.connection.hold_back()
+        self.wake()
+
+    def arrived_whole(self) -> None:
+        """The body has come to its end."""
+        self._more = False
+        self.wake()
+
+    def wake(self) -> None:
+        """Have whoever waits look again."""
+        if self._news is not None:
+            self._news.set()
+
+    # -- the request -----------------------------------------------------------------------------------------------
 
     @property
     def upgrades(self) -> bool:
@@ -111,31 +178,40 @@ class Exchange:
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
-        # RFC 9110, section 8.6: a 204 has no length.
-        length: list[RawHeader] = [] if status == 204 else [(b"content-length", str(len(body)).encode())]
         closing = self._must_close()
-        await self.start(status, [*headers, *length, _CLOSE] if closing else [*headers, *length])
         if closing:
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+            self.keep_alive = False
+        head = self._head(status, headers)
+        head.append(b"\r\n" if status in _NO_BODY else b"content-length: %d\r\n\r\n" % len(body))
+        await self.connection.room()
+        self.started = True
+        self.connection.write(b"".join(head), b"" if self.verb == "HEAD" else body)
+        if closing:
             await self._linger()
-            body = b""
-        await self.end(body)
+        self._finish()
 
     async def start(self, status: int, headers: Sequence[RawHeader]) -> None:
         """Send the head of the response."""
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        head = self._head(status, headers)
+        self._chunked = self._chunks and self.verb != "HEAD" and status not in _NO_BODY
+        head.append(b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
+        await self.connection.room()
+        self.connection.write(b"".join(head))
 
     async def write(self, body: bytes) -> None:
         """Send a part of the body; returns when the connection's buffer has room for more."""
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._send(body)
         self._written += 1
         if self._written % TURN == 0:
             await asyncio.sleep(0)
 
     async def end(self, body: bytes = b"") -> None:
         """Send the last part of the body."""
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send(body)
+        if self._chunked:
+            self.connection.write(b"0\r\n\r\n")
+        self._finish()
 
     def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
         """Answer with that head, and go on as a WebSocket, whose messages have at most `limit` bytes."""
@@ -164,12 +240,52 @@ class Exchange:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def _chunk(self) -> bytes:
-        event = await self._receive()
-        if event["type"] != "http.request":
-            raise caller_gone()
-        self._body_done = not event.get("more_body", False)
-        body: bytes = event.get("body", b"")
+        """What there is of the body; waits until there is something. Raises ServiceError where the caller goes away."""
+        if self.head.expects_continue and not self._invited and not self.started:
+            self._invited = True
+            self.connection.write(_CONTINUE)
+        while self._more and not self._pieces:
+            self.connection.take_in()
+            await self._wait()
+            if self.connection.lost:
+                raise caller_gone()
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._held = 0
+        self._body_done = not self._more
         return body
+
+    async def _wait(self) -> None:
+        if self._news is None:
+            self._news = asyncio.Event()
+        self._news.clear()
+        await self._news.wait()
+
+    def _head(self, status: int, headers: Sequence[RawHeader]) -> list[bytes]:
+        """The head of a response, but for the length of its body."""
+        lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status, self.connection.listening.date]
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+        for name, value in self.added:
+            lines += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        return lines
+
+    async def _send(self, body: bytes) -> None:
+        await self.connection.room()
+        if not body or self.verb == "HEAD":
+            return
+        if self._chunked:
+            self.connection.write(b"%x\r\n" % len(body), body, b"\r\n")
+        else:
+            self.connection.write(body)
+
+    def _finish(self) -> None:
+        self.complete = True
+        self.wake()
+        if not self.keep_alive:
+            self.connection.close()
 
     def _must_close(self) -> bool:
         head = self.head
@@ -191,8 +307,11 @@ class Exchange:
 
     async def gone(self) -> None:
         """Wait until the connection is no more."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        self._wanted = False
+        self._pieces.clear()
+        while not self.connection.lost and not self.complete:
+            self.connection.take_in()
+            await self._wait()
 
 
 def _packable(headers: Sequence[RawHeader]) -> bool:

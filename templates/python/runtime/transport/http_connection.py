@@ -1,147 +1,308 @@
-"""One HTTP/1.1 connection: uvicorn's, with limits of time and a caller's disappearance made known at once."""
+"""One HTTP/1.1 connection, parsed by httptools: requests one after the other, limits of time, callers that disappear.
+
+It is an asyncio.Protocol without ASGI in between: events as dictionaries, a queue and a timer for each request took as
+long as everything between the parser and the handler does now.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
+import httptools
 
+from ..clock import Clock, Timer
+from .exchange import Exchange
+from .http_head import HeadReader
 from .verbs import with_known_verb
 from .web_socket import WebSocketConnection
 
 HEAD_TIMEOUT = 10.0  # seconds from a connection's opening, or a request's first byte, to the end of its head
+KEEP_ALIVE = 75.0  # seconds; longer than load balancers keep theirs, else a request meets the connection closing
 MAX_HEAD_BYTES = 128 << 10  # an endless head is cut off here; what a call may have is less
+_MILLISECOND = 0.001  # by which a timer may be early
 
 
-class Listening(ServerState):
+class Listening:
     """What the connections of one listener share.
 
-    `bad_request` and `head_too_large` are whole responses, with the status that `observe_refusal` hears of; with
-    `any_verb`, requests may have methods that the parser does not know.
+    `serve` answers a request, and raises nothing but CancelledError. `bad_request` and `head_too_large` are whole
+    responses, with the status that `observe_refusal` hears of; with `any_verb`, requests may have methods that the
+    parser does not know. A request's body has `max_body_bytes` at most.
     """
 
     def __init__(
         self,
+        serve: Callable[[Exchange], Awaitable[None]],
+        heads: HeadReader,
+        *,
+        max_body_bytes: int,
         bad_request: tuple[int, bytes],
         head_too_large: tuple[int, bytes],
-        *,
         any_verb: bool,
         observe_refusal: Callable[[int], None],
+        clock: Clock,
     ) -> None:
-        super().__init__()
-        self.draining = False
-        self.any_verb = any_verb
-        self.observe_refusal = observe_refusal
+        self.serve = serve
+        self.heads = heads
+        self.max_body_bytes = max_body_bytes
         self.bad_request = bad_request
         self.head_too_large = head_too_large
+        self.any_verb = any_verb
+        self.observe_refusal = observe_refusal
+        self.clock = clock
+        self.connections: set[HttpConnection | WebSocketConnection] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.date = b""  # the Date header, as a line
+        self.draining = False
 
 
-class HttpConnection(HttpToolsProtocol):
-    """uvicorn's connection; `serving` is the task that answers the request at hand.
+class HttpConnection(asyncio.Protocol):
+    """A connection's requests, each served by a task of its own when the one before it is done.
 
-    The task is cancelled when the peer goes away. Waiting for ASGI's `http.disconnect` would do the same at the
-    price of a second task for every request.
+    `serving` is the task that answers the request at hand; it is cancelled when the peer goes away.
     """
 
-    server_state: Listening
-    serving: asyncio.Task[Any] | None = None
-    upgradable = False  # the request at hand asks for another protocol, and is the last one of HTTP
-
-    def __init__(self, config: Config, listening: Listening) -> None:
-        super().__init__(config=config, server_state=listening, app_state={"connection": self})
-        self._in_head = True
-        self._between = True  # messages
+    def __init__(self, listening: Listening) -> None:
+        self.listening = listening
+        self.serving: asyncio.Task[None] | None = None
+        self.upgradable = False  # the request at hand asks for another protocol, and is the last one of HTTP
+        self.lost = False
+        self.peer = ""
+        self._loop = asyncio.get_running_loop()
+        self._parser: Any = httptools.HttpRequestParser(self)
+        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # the response to what came before it
+        self._exchange: Exchange | None = None  # of the last request whose head is complete
+        self._waiting: deque[Exchange] = deque()  # for the one before
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._verb = ""  # of the message at hand, where the parser does not know it
+        self._between = True  # messages
+        self._in_head = True
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._reading = True
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._clock = listening.clock
+        self._due = math.inf  # time at which the connection is closed
+        self._timer: Timer | None = None  # at `_due` or before
+        self._timer_at = math.inf
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT, transport.close)
+    # -- what requests use ----------------------------------------------------------------------------------------
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._stop_head_timer()
-        if self.serving is not None:
-            self.serving.cancel()
+    async def room(self) -> None:
+        """Return when the connection's buffer has room for more, or nobody reads it any more."""
+        if not self._writable.is_set():
+            await self._writable.wait()
 
-    def data_received(self, data: bytes) -> None:
-        if self._between and self.server_state.any_verb:
-            self._verb, data = with_known_verb(data)
-        super().data_received(data)
-        if not self._in_head:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(self.server_state.head_too_large)
-        elif self._head_timer is None and not self.transport.is_closing():
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self.transport.close)
+    def write(self, *pieces: bytes) -> None:
+        """Send the bytes, if there is still somebody."""
+        if not self._transport.is_closing():
+            self._transport.writelines(pieces)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the service's error shape; `msg` is uvicorn's text."""
-        self._refuse(self.server_state.bad_request)
+    def hold_back(self) -> None:
+        """Take nothing more in for now."""
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Let the request be served, as it is or as a WebSocket: the parser takes what comes after it for no HTTP."""
-        self.upgradable = True
-        self.close_after_response()
+    def take_in(self) -> None:
+        """Take in what comes."""
+        if not self._reading and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
 
     def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
         """Answer the request at hand with that head, and speak WebSocket from then on, messages of `limit` bytes at most."""
-        self.connections.discard(self)
-        if self.cycle is not None:
-            self.cycle.disconnected = True  # as uvicorn calls a request that it must not answer
-        self.transport.write(head)
-        socket = WebSocketConnection(self.transport, self.connections, self.serving, limit=limit)
+        self.listening.connections.discard(self)
+        self._stop_timer()
+        self._transport.write(head)
+        socket = WebSocketConnection(self._transport, self.listening.connections, self.serving, limit=limit)
         self.serving = None
-        self.transport.set_protocol(socket)
+        self._transport.set_protocol(socket)
         return socket
 
+    def close(self) -> None:
+        """Close now, after what is written; a response that is not complete is seen to be cut off."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still unsent."""
+        self._transport.abort()
+
+    # -- what the listener uses -----------------------------------------------------------------------------------
+
+    def close_after_response(self) -> None:
+        """Say `Connection: close` with the response at hand, and do so after it."""
+        if self._exchange is not None:
+            self._exchange.keep_alive = False
+
+    # -- what the event loop calls --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as it is for TCP
+        self._transport = transport
+        self.peer = _peer(transport.get_extra_info("peername"))
+        self.listening.connections.add(self)
+        self._close_in(HEAD_TIMEOUT)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
+        self.listening.connections.discard(self)
+        self._stop_timer()
+        self._parser = None  # which knows this connection
+        self._waiting.clear()
+        self._writable.set()
+        if self._exchange is not None:
+            self._exchange.wake()
+        if self.serving is not None:
+            self.serving.add_done_callback(self.listening.tasks.discard)  # it may not have begun
+            self.serving.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._between and self.listening.any_verb:
+            self._verb, data = with_known_verb(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(self.listening.bad_request)
+        except httptools.HttpParserUpgrade:  # the parser takes what comes after it for no HTTP
+            self.upgradable = True
+            self.close_after_response()
+        if self._in_head:
+            if not self._head_bytes and self._exchange is not None and self.serving is None:
+                self._close_in(HEAD_TIMEOUT)
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(self.listening.head_too_large)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
+    # -- what the parser calls ------------------------------------------------------------------------------------
+
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        self._url = b""
+        self._headers = []
         self._between = False
         self._in_head = True
         self._head_bytes = 0
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._between = True
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._stop_head_timer()
-        super().on_headers_complete()
-        if self._verb:
-            self.scope["method"], self._verb = self._verb, ""
-        if self.server_state.draining:
-            self.close_after_response()
+        self._due = math.inf
+        parser, verb = self._parser, self._verb
+        if verb:
+            self._verb = ""
+        else:
+            verb = parser.get_method().decode("ascii")
+        path, query = _target(self._url)
+        version = parser.get_http_version()
+        keep_alive = version != "1.0" and parser.should_keep_alive() and not self.listening.draining
+        exchange = Exchange(self, verb, path, query, self._headers, keep_alive=keep_alive, chunks=version != "1.0")
+        self._exchange = exchange
+        if self.serving is None:
+            self._start(exchange)
+        else:
+            self._waiting.append(exchange)
+            self.hold_back()
 
-    def close_after_response(self) -> None:
-        """Say `Connection: close` with the response at hand, and do so after it."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
+    def on_body(self, body: bytes) -> None:
+        if self._exchange is not None:
+            self._exchange.arrived(body)
 
-    def close(self) -> None:
-        """Close now, after what is written; a response that is not complete is seen to be cut off."""
-        self.transport.close()
+    def on_message_complete(self) -> None:
+        self._between = True
+        if self._exchange is not None:
+            self._exchange.arrived_whole()
 
-    def abort(self) -> None:
-        """Close at once, whatever is still unsent."""
-        self.transport.abort()
+    # -- one request after the other ------------------------------------------------------------------------------
+
+    def _start(self, exchange: Exchange) -> None:
+        self.serving = self._loop.create_task(self._serve(exchange))
+        self.listening.tasks.add(self.serving)
+
+    async def _serve(self, exchange: Exchange) -> None:
+        task = asyncio.current_task(self._loop)
+        try:
+            await self.listening.serve(exchange)
+        except asyncio.CancelledError:
+            pass  # the peer is gone, or about to be: a call that the service ends is answered
+        finally:
+            self.listening.tasks.discard(task)
+            if self.serving is task:  # and no WebSocket's by now
+                self.serving = None
+                self._go_on(exchange)
+
+    def _go_on(self, after: Exchange) -> None:
+        if not after.complete:
+            self.abort()
+        elif self._transport.is_closing():
+            return
+        elif self._waiting:
+            self._start(self._waiting.popleft())
+        else:
+            self.take_in()
+            self._close_in(HEAD_TIMEOUT if self._in_head else KEEP_ALIVE)
 
     def _refuse(self, refusal: tuple[int, bytes]) -> None:
+        if self._transport.is_closing():
+            return
         status, response = refusal
-        self.server_state.observe_refusal(status)
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
-            self.transport.write(response)  # else it would be read as a part of the response that is under way
-        self.transport.close()
+        self.listening.observe_refusal(status)
+        exchange = self._exchange
+        if exchange is None or exchange.complete or not (exchange.started or self._waiting):
+            self._transport.write(response)  # else it would be read as a part of the response that is under way
+        self._transport.close()
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    def _close_in(self, seconds: float) -> None:
+        """Close the connection then, unless a request is being served or something else has come to be due."""
+        self._due = self._clock.now() + seconds
+        if self._due < self._timer_at:
+            self._stop_timer()
+            self._timer_at = self._due
+            self._timer = self._clock.call_later(seconds, self._look_at_time)
+
+    def _look_at_time(self) -> None:
+        """A timer stays where it is while requests come and go: to cancel one for each costs a turn of the loop."""
+        self._timer, self._timer_at = None, math.inf
+        left = self._due - self._clock.now()
+        if left <= _MILLISECOND:
+            self._transport.close()
+        elif left < math.inf:
+            self._close_in(left)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, math.inf
+
+
+def _target(url: bytes) -> tuple[str, bytes]:
+    """The path and the query of a request target. Raises HttpParserInvalidURLError or UnicodeDecodeError."""
+    if url.startswith(b"/") and b"#" not in url:
+        path, _, query = url.partition(b"?")
+        return path.decode("ascii"), query
+    parsed = httptools.parse_url(url)
+    return (parsed.path or b"").decode("ascii"), parsed.query or b""
+
+
+def _peer(address: Any) -> str:
+    """The peer's address as gRPC writes it."""
+    if not isinstance(address, tuple):
+        return ""
+    host, port = address[:2]
+    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"

@@ -86,24 +86,31 @@ class HeadReader:
     """Reads request heads: which headers become metadata is the service's choice."""
 
     def __init__(self, propagate: Iterable[str]) -> None:
-        self._names = {name.encode(): name for name in (*TAKEN_IN, *(name.lower() for name in propagate))}
+        names = (*TAKEN_IN, *(name.lower() for name in propagate))
+        self._known: dict[bytes, str | Callable[[RequestHead, str], None]] = {name.encode(): name for name in names}
+        self._known.update(_OWN)
 
     def read(self, headers: RawHeaders) -> RequestHead:
-        """The head of a request; names come lower-case, as ASGI has them."""
+        """The head of a request; names come lower-case."""
         head = RequestHead(_EMPTY, None, "", None, False, "", "", "", False, None, False)
         pairs: list[Header] = []
         size = 0
+        known = self._known
         for raw_name, raw_value in headers:
             size += len(raw_name) + len(raw_value)
-            if (own := _OWN.get(raw_name)) is not None:
-                own(head, raw_value.decode("latin-1"))
-            elif (name := self._names.get(raw_name) or _prefixed(raw_name)) is None:
+            name = known.get(raw_name)
+            if name is None:
+                if not raw_name.startswith(_PREFIX) or (name := _prefixed(raw_name)) is None:
+                    continue
+            elif not isinstance(name, str):
+                name(head, raw_value.decode("latin-1"))
                 continue
-            elif name.endswith("-bin"):
+            if name.endswith("-bin"):
                 _append_binary(head, pairs, name, raw_value)
             else:
                 pairs.append((name, raw_value.decode("latin-1")))
-        head.metadata = Metadata.lower(pairs)
+        if pairs:
+            head.metadata = Metadata.lower(pairs)
         head.oversized = size > _MAX_HEAD
         return head
 
@@ -112,9 +119,7 @@ _EMPTY = Metadata()
 
 
 def _prefixed(name: bytes) -> str | None:
-    """The metadata name of a `grpc-metadata-` header; None for any other header, and for gRPC's reserved names."""
-    if not name.startswith(_PREFIX):
-        return None
+    """The metadata name of a `grpc-metadata-` header; None for gRPC's reserved names."""
     rest = name[len(_PREFIX) :].decode("latin-1")
     return rest if _METADATA_NAME.fullmatch(rest) and not rest.startswith("grpc-") else None
 
@@ -144,7 +149,7 @@ def _accept_encoding(head: RequestHead, value: str) -> None:
 
 
 def _expect(head: RequestHead, value: str) -> None:
-    head.expects_continue = True
+    head.expects_continue = value.strip().lower() == "100-continue"
 
 
 def _upgrade(head: RequestHead, value: str) -> None:

@@ -1,4 +1,4 @@
-"""REST on uvicorn: the listener, its connections, and how they end."""
+"""REST on its port: the listener, its connections, and how they end."""
 
 from __future__ import annotations
 
@@ -9,26 +9,28 @@ from collections.abc import Mapping
 from email.utils import formatdate
 
 from google.protobuf.message import Message
-from uvicorn.config import Config
 
+from ..clock import Clock, LoopClock
 from ..definition import Definition
 from ..pipeline import Endpoint
 from ..protojson.codec import Codec, CodecFor
 from .cors import App, CorsApp
 from .faults import head_too_large, invalid
 from .http_connection import HttpConnection, Listening
+from .http_head import HeadReader
 from .rest_app import ObserveRefusal, RestApp, Spawn, unobserved
 from .verbs import beyond_parser
-from .web_socket import WebSocketConnection
 
 _BACKLOG = 2048
-_KEEP_ALIVE = 75  # seconds; longer than load balancers keep theirs, else a request meets the connection closing
 _QUIET_TURNS = 3  # of the loop with nobody waiting to be accepted
 _END_SECONDS = 1.0  # for what is left to notice that it is cancelled
 
 
 class RestTransport:
-    """An HTTP/1.1 server for the definition's routes."""
+    """An HTTP/1.1 server for the definition's routes; made inside the event loop that it runs on.
+
+    `clock` is what connections are closed by, the event loop's own without one.
+    """
 
     def __init__(
         self,
@@ -40,6 +42,7 @@ class RestTransport:
         spawn: Spawn,
         reuse_port: bool,
         observe_refusal: ObserveRefusal | None = None,
+        clock: Clock | None = None,
     ) -> None:
         observe = observe_refusal or unobserved
         self._app = RestApp(definition, endpoints, codecs(definition), spawn, observe)
@@ -50,35 +53,24 @@ class RestTransport:
         self._address = (host, port)
         self._reuse_port = reuse_port
         self._listening = Listening(
+            self._outermost,
+            HeadReader(definition.policies.observability.propagate),
+            max_body_bytes=definition.policies.rest.max_body_bytes,
             bad_request=self._app.raw_refusal(invalid("request", "is no HTTP request")),
             head_too_large=self._app.raw_refusal(head_too_large()),
             any_verb=beyond_parser(definition.routes),
             observe_refusal=lambda status: observe("", status, 0.0),
+            clock=clock or LoopClock(),
         )
         self._server: asyncio.Server | None = None
-        self._clock: asyncio.TimerHandle | None = None
+        self._date_timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> int:
         """Bind and listen; returns the port. Raises OSError where the address cannot be had."""
         sock = listening_socket(*self._address, reuse_port=self._reuse_port)
-        config = Config(
-            self._outermost,
-            interface="asgi3",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE,
-        )
-        config.load()
         loop = asyncio.get_running_loop()
         self._tell_time(loop)
-        self._server = await loop.create_server(
-            lambda: HttpConnection(config, self._listening), sock=sock, backlog=_BACKLOG
-        )
+        self._server = await loop.create_server(lambda: HttpConnection(self._listening), sock=sock, backlog=_BACKLOG)
         port: int = sock.getsockname()[1]
         return port
 
@@ -89,7 +81,7 @@ class RestTransport:
         await _accept_backlog(self._server)
         self._server.close()
         self._listening.draining = True
-        for connection in self._connections():
+        for connection in tuple(self._listening.connections):
             connection.close_after_response()
 
     async def stop(self, grace: float) -> None:
@@ -97,21 +89,17 @@ class RestTransport:
         await self.stop_accepting()
         if tasks := set(self._listening.tasks):
             await asyncio.wait(tasks, timeout=grace)
-        for connection in self._connections():
+        for connection in tuple(self._listening.connections):
             connection.abort() if connection.serving is not None else connection.close()
         if tasks := set(self._listening.tasks):
             await asyncio.wait(tasks, timeout=_END_SECONDS)
-        if self._clock is not None:
-            self._clock.cancel()
-
-    def _connections(self) -> list[HttpConnection | WebSocketConnection]:
-        kinds = (HttpConnection, WebSocketConnection)
-        return [connection for connection in self._listening.connections if isinstance(connection, kinds)]
+        if self._date_timer is not None:
+            self._date_timer.cancel()
 
     def _tell_time(self, loop: asyncio.AbstractEventLoop) -> None:
         """Keep the Date header (RFC 9110, section 6.6.1) at the second."""
-        self._listening.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        self._clock = loop.call_later(1.0, self._tell_time, loop)
+        self._listening.date = b"date: %b\r\n" % formatdate(usegmt=True).encode()
+        self._date_timer = loop.call_later(1.0, self._tell_time, loop)
 
 
 def codecs(definition: Definition) -> CodecFor:

@@ -1,4 +1,4 @@
-"""REST as an ASGI application: a request to its route, its route's RPC through the pipeline, its end to a response."""
+"""REST: a request to its route, its route's RPC through the pipeline, its end to a response."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..pipeline import Endpoint
 from ..protojson.codec import CodecFor
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
-from .exchange import Exchange, RawHeader, Receive, Scope, Send
+from .exchange import Exchange, RawHeader
 from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_verb
-from .http_head import HeadReader, response_headers
+from .http_head import response_headers
 from .pages import PAGE_METHODS, Pages
 from .rest_wire import RestWire, ServedRoute, StreamWire
 from .routing import BadPathError, Match, NoMatch, Router
@@ -44,7 +44,7 @@ def unobserved(_: str, __: int, ___: float) -> None:
 
 
 class RestApp:
-    """The ASGI application. It needs the connection of `http_connection` in `scope["state"]`."""
+    """Answers the requests of the port's connections."""
 
     def __init__(
         self,
@@ -60,7 +60,6 @@ class RestApp:
         self._limit = policy.max_body_bytes
         self._spawn = spawn
         self._observe_refusal = observe_refusal
-        self._heads = HeadReader(definition.policies.observability.propagate)
         ignore = policy.unknown_fields == "ignore"
 
         def served(route: Route, verb: str) -> ServedRoute:
@@ -72,23 +71,13 @@ class RestApp:
         self._sockets = Router(served(route, "GET") for route in routes if route.method.kind is Kind.BIDI)
         self._pages = Pages(definition.name, definition.openapi, self._is_literal)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; a caller that goes away ends it by cancelling this task."""
-        if scope["type"] != "http":
-            return
-        connection = scope["state"]["connection"]
-        exchange = Exchange(self._heads.read(scope["headers"]), receive, send, connection, limit=self._limit)
-        connection.serving = asyncio.current_task()
+    async def __call__(self, exchange: Exchange) -> None:
+        """Serve one request. Raises nothing but CancelledError: the caller has gone."""
         try:
-            await self._serve(scope, exchange)
-        except asyncio.CancelledError:
-            connection.abort()  # it is gone already, unless it is the service that ends the call
-            await exchange.gone()
-        except Exception:  # noqa: BLE001 - the last resort: uvicorn would answer in its own words
+            await self._serve(exchange)
+        except Exception:  # noqa: BLE001 - the last resort
             _LOG.exception("a request could not be answered")
-            await self._give_up(scope, exchange)
-        finally:
-            connection.serving = None
+            await self._give_up(exchange)
 
     def methods_at(self, path: str) -> tuple[str, ...]:
         """The HTTP methods that a raw path is served under, "*" for any; none for a path that is not."""
@@ -107,56 +96,56 @@ class RestApp:
         head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         return answer.http, head % (answer.http, self._shape.content_type, len(body)) + body
 
-    async def _serve(self, scope: Scope, exchange: Exchange) -> None:
+    async def _serve(self, exchange: Exchange) -> None:
         if exchange.head.oversized:
-            await self._refuse(scope, exchange, head_too_large())
+            await self._refuse(exchange, head_too_large())
             return
-        verb, path = scope["method"], scope["raw_path"].decode("latin-1")
-        if path in self._pages and await self._page(scope, exchange, path):
+        verb, path = exchange.verb, exchange.path
+        if path in self._pages and await self._page(exchange, path):
             return
         try:
             if exchange.upgrades and verb == "GET" and isinstance(bound := self._sockets.match(verb, path), Match):
-                await self._converse(scope, exchange, bound)
+                await self._converse(exchange, bound)
                 return
             found = self._router.match(verb, path)
         except BadPathError:
-            await self._refuse(scope, exchange, invalid("path", "has a malformed percent-encoding"))
+            await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
             return
         if isinstance(found, NoMatch):
             if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
-                await self._refuse(scope, exchange, upgrade_required(), _UPGRADE)
+                await self._refuse(exchange, upgrade_required(), _UPGRADE)
             elif found.allow or (verb == "OPTIONS" and path == "*"):
-                await self._no_method(scope, exchange, found.allow)
+                await self._no_method(exchange, found.allow)
             else:
-                await self._refuse(scope, exchange, no_route())
+                await self._refuse(exchange, no_route())
         elif found.target.route.method.kind is Kind.BIDI:
-            await self._refuse(scope, exchange, upgrade_required(), _UPGRADE)
+            await self._refuse(exchange, upgrade_required(), _UPGRADE)
         else:
-            await self._call(scope, exchange, found)
+            await self._call(exchange, found)
 
-    async def _page(self, scope: Scope, exchange: Exchange, path: str) -> bool:
+    async def _page(self, exchange: Exchange, path: str) -> bool:
         """Answer with a page of the port's own; False where it is not there after all."""
-        if scope["method"] in PAGE_METHODS:
-            return await self._pages.answer(exchange, path, dict(scope["headers"]))
-        await self._no_method(scope, exchange, PAGE_METHODS)
+        if exchange.verb in PAGE_METHODS:
+            return await self._pages.answer(exchange, path, dict(exchange.headers))
+        await self._no_method(exchange, PAGE_METHODS)
         return True
 
-    async def _no_method(self, scope: Scope, exchange: Exchange, allowed: tuple[str, ...]) -> None:
+    async def _no_method(self, exchange: Exchange, allowed: tuple[str, ...]) -> None:
         """Answer a request for a path that is served under other methods only: OPTIONS asks which."""
-        if scope["method"] == "OPTIONS":
+        if exchange.verb == "OPTIONS":
             await exchange.respond(204, [(b"allow", ", ".join((*allowed, "OPTIONS")).encode())], b"")
         else:
-            await self._refuse(scope, exchange, wrong_verb(allowed), [(b"allow", ", ".join(allowed).encode())])
+            await self._refuse(exchange, wrong_verb(allowed), [(b"allow", ", ".join(allowed).encode())])
 
     def _is_literal(self, path: str) -> bool:
         """Whether a route has that very path, without variables."""
         found = self._router.match("GET", path)
         return isinstance(found, Match) and not {"*", "**"} & set(found.target.route.segments)
 
-    async def _call(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
+    async def _call(self, exchange: Exchange, found: Match[ServedRoute]) -> None:
         served = found.target
-        wire = served.wire(exchange, found.values, scope["query_string"])
-        call = self._incoming(scope, exchange, served.route, wire)
+        wire = served.wire(exchange, found.values, exchange.query)
+        call = self._incoming(exchange, served.route, wire)
         await served.endpoint(call)
         error = call.error
         if isinstance(wire, StreamWire) and wire.started:
@@ -168,15 +157,15 @@ class RestApp:
         else:
             await self._succeed(call, served, wire, exchange)
 
-    async def _converse(self, scope: Scope, exchange: Exchange, found: Match[ServedRoute]) -> None:
+    async def _converse(self, exchange: Exchange, found: Match[ServedRoute]) -> None:
         """Serve a bidirectional call: whatever becomes of it is said over the WebSocket."""
         try:
             await check_upgrade(exchange)
         except ServiceError as error:
-            await self._refuse(scope, exchange, error, _UPGRADE if error.http == 426 else ())
+            await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
             return
-        wire = WebSocketWire(found.target, exchange, found.values, scope["query_string"], limit=self._limit)
-        call = self._incoming(scope, exchange, found.target.route, wire)
+        wire = WebSocketWire(found.target, exchange, found.values, exchange.query, limit=self._limit)
+        call = self._incoming(exchange, found.target.route, wire)
         wire.headers = call.headers
         try:
             await found.target.endpoint(call)
@@ -189,13 +178,13 @@ class RestApp:
             answer = answer_of(call.error, call.metadata, self._table)
             await wire.end_with(call.error, self._shape.frame(answer, call.trace_id))
 
-    def _incoming(self, scope: Scope, exchange: Exchange, route: Route, wire: Wire) -> Call:
+    def _incoming(self, exchange: Exchange, route: Route, wire: Wire) -> Call:
         return Call(
             route.method,
             "rest",
             wire,
             exchange.head.metadata,
-            peer=_peer(scope["client"]),
+            peer=exchange.connection.peer,
             route=route.template,
             client_timeout=exchange.head.timeout,
             spawn=self._spawn,
@@ -228,9 +217,7 @@ class RestApp:
         exchange.pretty = wire.form.pretty
         await self._respond(exchange, answer, response_headers(call.headers), call.trace_id)
 
-    async def _refuse(
-        self, scope: Scope, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()
-    ) -> None:
+    async def _refuse(self, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()) -> None:
         """Answer a request that is none of an RPC's."""
         began = time.perf_counter()
         metadata = exchange.head.metadata
@@ -240,14 +227,14 @@ class RestApp:
         try:
             await self._respond(exchange, answer, headers)
         finally:
-            self._observe_refusal(scope["method"], answer.http, time.perf_counter() - began)
+            self._observe_refusal(exchange.verb, answer.http, time.perf_counter() - began)
 
-    async def _give_up(self, scope: Scope, exchange: Exchange) -> None:
+    async def _give_up(self, exchange: Exchange) -> None:
         """The last resort for a fault of this module's own: an answer without details, or a body cut off."""
         if exchange.started:
             await exchange.cut()
         else:
-            await self._refuse(scope, exchange, ServiceError(StatusCode.INTERNAL, "internal error"))
+            await self._refuse(exchange, ServiceError(StatusCode.INTERNAL, "internal error"))
 
     async def _respond(
         self, exchange: Exchange, answer: Answer, headers: Sequence[RawHeader], trace_id: str = ""
@@ -257,11 +244,3 @@ class RestApp:
             sent = [pair for pair in sent if pair[0] != b"retry-after"]
             sent.append((b"retry-after", str(answer.retry_after_seconds).encode()))
         await exchange.respond_json(answer.http, sent, self._shape.body(answer, trace_id))
-
-
-def _peer(client: tuple[str, int] | None) -> str:
-    """The peer's address as gRPC writes it."""
-    if client is None:
-        return ""
-    host, port = client
-    return f"ipv6:[{host}]:{port}" if ":" in host else f"ipv4:{host}:{port}"
