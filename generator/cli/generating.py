@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 @click.option(
     "--force", multiple=True, metavar="PATH", help="Overwrite this file or folder although it was edited; repeatable."
 )
+@click.option("--upgrade-packs", "upgrade", is_flag=True, help="Take packs in git as their tags and branches are now.")
 @with_settings()
-def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ...]) -> int:
+def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ...], upgrade: bool) -> int:
     """Brings the project up to date with its contract and spec."""
     from generator.project.settled import SUMMARY, settled
 
-    if not (diff or dry_run or force or settings.verbose) and (files := settled(settings.folder)) is not None:
+    fresh = not (diff or dry_run or force or upgrade or settings.verbose)
+    if fresh and (files := settled(settings.folder)) is not None:
         say(settings, [SUMMARY.format(files)])
         return DONE
     from generator.project import generating, report
     from generator.project.writer import RefusedError
 
     if diff or dry_run:
-        done = generating.preview(settings.folder, force)
+        done = generating.preview(settings.folder, force, upgrade=upgrade)
         lines = _summary(settings, done, why=True)
         if diff:
             lines = report.diff(settings.folder, done.changes, done.causes, done.reasons)
@@ -41,7 +43,7 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
         tell(settings, done.changes, done.warnings)
         return _refused(settings, done.changes)
     try:
-        done = generating.generate(settings.folder, force)
+        done = generating.generate(settings.folder, force, upgrade=upgrade)
     except RefusedError as error:
         return _refused(settings, error.changes)
     if done.recovered is not None:

@@ -18,6 +18,7 @@ from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.plan.model import Plan
 from generator.project import config as configuration
+from generator.project import packs
 from generator.project.changes import Changes
 from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk, orphans
@@ -40,6 +41,7 @@ class Build:
     emits: tuple[Emit, ...]
     lock: Lock
     before: Lock | None
+    packs: packs.Resolved
 
 
 def plan_of(project: Path) -> tuple[Config, Plan]:
@@ -68,22 +70,26 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
     return config, build(contract, spec, name=config.name, package=config.package)
 
 
-def compute(project: Path, disk: Disk, before: Lock | None, force: Sequence[str] = ()) -> Build:
+def compute(
+    project: Path, disk: Disk, before: Lock | None, force: Sequence[str] = (), *, upgrade: bool = False
+) -> Build:
     """Everything a generation of the project would write.
 
-    What `disk` shows to be formatted already, by the lock `before`, is not formatted again. Raises InputError with
-    what is wrong with the inputs.
+    What `disk` shows to be formatted already, by the lock `before`, is not formatted again. Packs are of the commits
+    in that lock, unless told to `upgrade`. Raises InputError with what is wrong with the inputs.
     """
     from generator.render.render import render
 
     config, plan = plan_of(project)
-    tools = versions()
-    emits = render(plan, formatted(disk, before, tools, force))
+    resolved = packs.resolve(project, config, before.packs if before and not upgrade else {})
+    tools = {**versions(), **resolved.tools}
+    emits = render(plan, formatted(disk, before, tools, force), resolved.layers)
     if any(_is_hollow(emit, before) for emit in emits):
-        emits = render(plan)
+        emits = render(plan, layers=resolved.layers)
     emits = (*emits, *_kept_inputs(project, config))
-    lock = Lock(__version__, tools, _input_hashes(project, config, plan.contract), identity=identity())
-    return Build(config, plan, emits, lock, before)
+    inputs = {**_input_hashes(project, config, plan.contract), **resolved.own}
+    lock = Lock(__version__, tools, inputs, packs=resolved.pins, identity=identity())
+    return Build(config, plan, emits, lock, before, resolved)
 
 
 def _is_hollow(emit: Emit, before: Lock | None) -> bool:
@@ -116,12 +122,12 @@ def read_lock(disk: Disk) -> Lock | None:
     return None if content is None else load(content, shown(disk.project, LOCK))
 
 
-def changes(project: Path, force: Sequence[str] = ()) -> tuple[Build, Changes]:
+def changes(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> tuple[Build, Changes]:
     """What generating the project would do to it. Raises InputError with what is wrong with its inputs."""
     disk = Disk(project)
     before = read_lock(disk)
     names = [_forced(project, path) for path in force]
-    built = compute(project, disk, before, names)
+    built = compute(project, disk, before, names, upgrade=upgrade)
     decided = decide(disk, built.emits, before, built.lock, names)
     orphaned = tuple(orphans(disk, built.config, {change.path for change in decided.files}))
     remarks = len(built.plan.warnings) + len(decided.stubs)

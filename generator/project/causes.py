@@ -17,8 +17,10 @@ from generator.project.config import CONTRACT_FOLDER
 from generator.project.contract_changes import contract_changes
 from generator.project.disk import Disk
 from generator.project.lock import Lock
+from generator.project.packs import OWN
 from generator.project.paths import CONTRACT, INPUTS
 from generator.render.emit import Emit
+from generator.render.layers import HEADER, SHARED
 from generator.render.sources import Sources, sources_of
 
 _SHOWN = 40  # characters of a value of the spec
@@ -36,6 +38,7 @@ class _Reach(enum.Enum):
     PROTO = enum.auto()  # what the .proto file of that name has a part in
     SPEC = enum.auto()  # what any key of the spec has a part in
     KEY = enum.auto()  # what that key of the spec has a part in
+    TEMPLATE = enum.auto()  # what that template makes
     NOTHING = enum.auto()
 
 
@@ -62,10 +65,8 @@ class Cause:
         match self.reach:
             case _Reach.ALL:
                 return True
-            case _Reach.MESSAGES:
-                return emit.layer == "protoc"
-            case _Reach.PRINTED:
-                return emit.layer != "protoc"
+            case _Reach.MESSAGES | _Reach.PRINTED:
+                return (emit.layer == "protoc") == (self.reach is _Reach.MESSAGES)
             case _Reach.CONTRACT:
                 return sources.protos != frozenset()
             case _Reach.PROTO:
@@ -74,6 +75,8 @@ class Cause:
                 return sources.sections != ()
             case _Reach.KEY:
                 return sources.has_key(self.name)
+            case _Reach.TEMPLATE:
+                return emit.template == self.name
             case _Reach.NOTHING:
                 return False
 
@@ -86,6 +89,8 @@ def causes(disk: Disk, before: Lock | None, built: Build) -> tuple[Cause, ...]:
         *_of_the_tools(before, built.lock),
         *_of_the_contract(disk, before, built),
         *_of_others(disk, before, built),
+        *_of_the_templates(before.inputs, built.lock.inputs),
+        *_of_the_packs(before.packs, built.lock.packs),
     )
 
 
@@ -154,7 +159,7 @@ def _old_contract(disk: Disk) -> FileDescriptorSet:
 def _of_others(disk: Disk, before: Lock, built: Build) -> Iterator[Cause]:
     """The spec, the service configurations, and what pyproject.toml says."""
     for path, digest in sorted(built.lock.inputs.items()):
-        if digest == before.inputs.get(path) or path.endswith(".proto"):
+        if digest == before.inputs.get(path) or path.endswith(".proto") or path.startswith(f"{OWN}/"):
             continue
         if path == configuration.FILE:
             yield Cause(path, "differs in [tool.holdfast] or the name", _Reach.ALL, path)
@@ -175,6 +180,26 @@ def _of_the_spec(disk: Disk, path: str) -> Iterator[Cause]:
         yield Cause(f"{path}: {key}", f"{now}, was {old.get(key, 'not set')}", _Reach.KEY, path, key)
     if not keys:
         yield Cause(path, f"differs: {_TEXT}", _Reach.NOTHING, path)
+
+
+def _of_the_templates(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Cause]:
+    """The project's own templates."""
+    for path in sorted({*before, *after}):
+        if not path.startswith(f"{OWN}/") or before.get(path) == after.get(path):
+            continue
+        name = path.removeprefix(f"{OWN}/")
+        reach = _Reach.ALL if name == HEADER or name.startswith(SHARED) else _Reach.TEMPLATE
+        yield Cause(path, _how(path, before, after), reach, path, name)
+
+
+def _of_the_packs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Cause]:
+    for pack in sorted({*before, *after}):
+        if before.get(pack) != after.get(pack):
+            yield Cause(f"the pack {pack}", _how(pack, before, after), _Reach.ALL)
+
+
+def _how(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
+    return "is gone" if name not in after else "differs" if name in before else "is new"
 
 
 def _leaves(content: bytes | None) -> Mapping[str, str] | None:

@@ -17,20 +17,21 @@ FILE = "pyproject.toml"
 CONTRACT_FOLDER = "contract"
 
 _KEYS = frozenset({"contracts", "spec", "package", "packs", "service-config"})
-_NOT_YET = ("packs",)
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A project's settings, checked; `contracts` and `service_configs` are as written."""
+    """A project's settings, checked; `contracts`, `service_configs` and `packs` are as written."""
 
     name: str
     package: str
     contracts: tuple[str, ...]
     spec: str  # relative to the project
     service_configs: tuple[str, ...]
+    packs: tuple[str, ...]
     contracts_place: Place
+    packs_place: Place
 
 
 def read(project: Path) -> Config:
@@ -125,7 +126,8 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
             message = f'"{entry}" in `contracts` is no path below {CONTRACT_FOLDER}/'
             findings.append(Finding(lines.of("contracts"), "project-config", message))
     configs, wrong = _service_configs(table, lines)
-    findings += wrong
+    packs, misnamed = _packs(table, lines)
+    findings += [*wrong, *misnamed]
     spec = table.get("spec")
     if not isinstance(spec, str):
         findings.append(Finding(lines.of("spec"), "project-config", "`spec` must be a string"))
@@ -133,7 +135,8 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         findings.append(Finding(lines.of("spec"), "project-config", f'"{spec}" is no path inside the project'))
     if findings:
         raise InputError(findings)
-    return Config(name, package, tuple(contracts), str(spec), configs, lines.of("contracts"))
+    places = lines.of("contracts"), lines.of("packs")
+    return Config(name, package, tuple(contracts), str(spec), configs, packs, *places)
 
 
 def _service_configs(table: Mapping[str, Any], lines: _Lines) -> tuple[tuple[str, ...], list[Finding]]:
@@ -147,14 +150,19 @@ def _service_configs(table: Mapping[str, Any], lines: _Lines) -> tuple[tuple[str
     ]
 
 
+def _packs(table: Mapping[str, Any], lines: _Lines) -> tuple[tuple[str, ...], list[Finding]]:
+    entries, place = table.get("packs", []), lines.of("packs")
+    if not isinstance(entries, list) or not all(isinstance(entry, str) and entry for entry in entries):
+        return (), [Finding(place, "project-config", "`packs` must be a list of strings")]
+    twice = sorted({entry for entry in entries if entries.count(entry) > 1})
+    return tuple(entries), [Finding(place, "project-config", f'"{entry}" is in `packs` twice') for entry in twice]
+
+
 def _misused_keys(table: Mapping[str, Any], lines: _Lines) -> Iterator[Finding]:
     for key in table:
         if key not in _KEYS:
             hint = f"known keys: {', '.join(sorted(_KEYS))}"
             yield Finding(lines.of(key), "project-config", f"unknown key `{key}` in [tool.holdfast]", hint)
-    for key in _NOT_YET:
-        if table.get(key):
-            yield Finding(lines.of(key), "not-supported-yet", f"`{key}` is not supported yet", "leave it out")
 
 
 def contract_roots(project: Path, config: Config) -> tuple[str, ...]:
@@ -189,7 +197,9 @@ def service_configs(config: Config) -> tuple[str, ...]:
 
 def settings(config: Config) -> bytes:
     """All that the configuration says, the same for the same settings however they are written."""
-    return repr((config.name, config.package, config.contracts, config.spec, config.service_configs)).encode()
+    return repr(
+        (config.name, config.package, config.contracts, config.spec, config.service_configs, config.packs)
+    ).encode()
 
 
 def _import_path(folder: Path, entry: str) -> str:

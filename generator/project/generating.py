@@ -29,23 +29,25 @@ class Generated:
     recovered: int | None = None
 
 
-def generate(project: Path, force: Sequence[str] = ()) -> Generated:
+def generate(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> Generated:
     """Generates the project, finishing first what an interrupted run left behind.
+
+    With `upgrade`, packs in git repositories are taken as their refs are now, not as the lock has them.
 
     Raises InputError, with nothing written, where an input is wrong, a file was edited by hand (and is not named by
     `force`) or the file system refuses.
     """
     with exclusive(project):
         recovered = recover(project)
-        built, changes = build.changes(project, force)
+        built, changes = build.changes(project, force, upgrade=upgrade)
         explained = _explained(project, built, changes)
         apply(project, changes)
     return replace(explained, recovered=recovered)
 
 
-def preview(project: Path, force: Sequence[str] = ()) -> Generated:
+def preview(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> Generated:
     """What `generate` would do, refusals included; writes nothing."""
-    return _explained(project, *build.changes(project, force))
+    return _explained(project, *build.changes(project, force, upgrade=upgrade))
 
 
 def _explained(project: Path, built: build.Build, changes: Changes) -> Generated:

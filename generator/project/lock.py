@@ -18,6 +18,7 @@ _HEADER = """\
 # Written by holdfast; commit it, do not edit it. It tells generated files from yours, so that yours are never lost.
 """
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PIN = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9._/+-]*|\.[A-Za-z_][A-Za-z0-9._/+-]*/[A-Za-z0-9._/+-]*|sha256:[0-9a-f]{64}")
 _NOT_STRINGS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -62,7 +63,7 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The whole lock file; mappings are by path relative to the project.
+    """The whole lock file; mappings are by path relative to the project, `packs` by what the project calls them.
 
     `remarks` is the number of things that the next run has to say again although nothing has changed. `identity` is
     the hash of the generator that goes into the seal.
@@ -72,6 +73,7 @@ class Lock:
     tools: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, Locked] = field(default_factory=dict)
+    packs: Mapping[str, str] = field(default_factory=dict)
     remarks: int = field(default=0, compare=False)
     identity: str = field(default="", compare=False)
 
@@ -95,8 +97,9 @@ def _lines(lock: Lock) -> Iterator[str]:
     yield f"generator: {_scalar(lock.generator)}"
     if lock.remarks:
         yield f"remarks: {lock.remarks}"
-    for name, table in (("tools", lock.tools), ("inputs", lock.inputs)):
-        yield f"{name}:" if table else f"{name}: {{}}"
+    for name, table in (("tools", lock.tools), ("inputs", lock.inputs), ("packs", lock.packs)):
+        if table or name != "packs":
+            yield f"{name}:" if table else f"{name}: {{}}"
         for key in sorted(table):
             yield f"  {_scalar(key)}: {_scalar(table[key])}"
     yield "files:" if lock.files else "files: {}"
@@ -174,11 +177,19 @@ class _Reader:
             generator=self._text(document, "generator"),
             tools={str(key): self._text(self._table(document, "tools"), key) for key in self._table(document, "tools")},
             inputs=self._inputs(self._table(document, "inputs")),
+            packs=self._packs(document) if "packs" in document else {},
             files={self._path(path): self._locked(path, entry) for path, entry in files.items()},
         )
 
     def _inputs(self, table: Mapping[Any, Any]) -> Mapping[str, str]:
         return {self._path(path): self._digest(table, path) for path in table}
+
+    def _packs(self, document: Mapping[str, Any]) -> Mapping[str, str]:
+        packs = self._table(document, "packs")
+        for pack in packs:
+            if not _PIN.fullmatch(self._text(packs, pack)):
+                raise _broken(self._place, f'"{pack}" has neither a commit nor a hash')
+        return {str(pack): self._text(packs, pack) for pack in packs}
 
     def _locked(self, path: str, entry: Any) -> Locked:
         if not isinstance(entry, dict):

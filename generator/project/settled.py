@@ -19,6 +19,7 @@ from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk, orphans
 from generator.project.identity import identity, versions
 from generator.project.lock import digest, seal
+from generator.project.packs import OWN, unchanged
 from generator.project.paths import LOCK, is_project_path
 from generator.project.transaction import is_interrupted
 from generator.project.wiring import unmentioned
@@ -28,12 +29,12 @@ SUMMARY = "nothing to do: {} generated files are current"
 
 _SEAL = re.compile(rb"seal: (sha256:[0-9a-f]{64})\n")
 _SECTION = re.compile(r"(\w+):(?: (.*))?")
-_ENTRY = re.compile(r"  ([^\s:\"]+):(?: (\S+))?")
-_QUOTED = re.compile(r'  ([^\s:"]+): "([^"\\]*)"')
+_ENTRY = re.compile(r"""  (?:"([^"\\]+)"|([^\s:"]+)):(?: (?:"([^"\\]*)"|([^\s"]+)))?""")
 _ATTRIBUTE = re.compile(r"    (\w+):(?: (\S+))?")
 _CLASS = re.compile(r"      - class: (\S+)")
 _OWNERS = ("managed", "seeded", "appended")
-_SECTIONS = ("version", "generator", "tools", "inputs", "files")
+_SECTIONS = frozenset({"version", "generator", "tools", "inputs", "files"})
+_PACKS = "packs"
 
 
 @dataclass(slots=True)
@@ -56,6 +57,8 @@ def settled(project: Path) -> int | None:
         if entries.tables["tools"] != versions() or not _inputs_hold(project, config, entries.tables["inputs"]):
             return None
         disk = Disk(project)
+        if not _templates_hold(disk, config, entries.tables):
+            return None
         if not _files_hold(disk, entries) or any(orphans(disk, config, entries.owners.keys())):
             return None
         if unmentioned(disk.read(f"src/{config.package}/app.py"), entries.classes):
@@ -83,12 +86,12 @@ def _read(lines: list[str]) -> _Entries | None:
             continue
         if found := _SECTION.fullmatch(line):
             section = found[1]
-            if section not in _SECTIONS:
+            if section not in _SECTIONS and section != _PACKS:
                 return None
             entries.tables[section] = {}
-        elif found := _QUOTED.fullmatch(line) or _ENTRY.fullmatch(line):
-            path = found[1]
-            entries.tables[section][path] = found[2] or ""
+        elif found := _ENTRY.fullmatch(line):
+            path = found[1] or found[2]
+            entries.tables[section][path] = found[3] or found[4] or ""
         elif section != "files":
             return None
         elif found := _ATTRIBUTE.fullmatch(line):
@@ -96,7 +99,7 @@ def _read(lines: list[str]) -> _Entries | None:
                 (entries.owners if found[1] == "owner" else entries.hashes)[path] = found[2] or ""
         elif found := _CLASS.fullmatch(line):
             entries.classes.append(found[1])
-    complete = entries.tables.keys() == set(_SECTIONS) and entries.owners.keys() == entries.tables["files"].keys()
+    complete = entries.tables.keys() - {_PACKS} == _SECTIONS and entries.owners.keys() == entries.tables["files"].keys()
     return entries if complete and set(entries.owners.values()) <= set(_OWNERS) else None
 
 
@@ -115,6 +118,13 @@ def _all_named(project: Path, config: Config, inputs: AbstractSet[str]) -> bool:
     roots = (f"{CONTRACT_FOLDER}/{root}" for root in configuration.contract_roots(project, config))
     needed = [root for root in roots if (project / root).exists()]
     return inputs >= {config.spec, *configuration.service_configs(config), *needed}
+
+
+def _templates_hold(disk: Disk, config: Config, tables: Mapping[str, Mapping[str, str]]) -> bool:
+    """Whether there is no template of the project's own that the lock does not have, and every pack is as it was."""
+    if any(path not in tables["inputs"] for path in disk.below(OWN)):
+        return False
+    return not config.packs or unchanged(disk.project, config, tables.get(_PACKS, {}))
 
 
 def _files_hold(disk: Disk, entries: _Entries) -> bool:

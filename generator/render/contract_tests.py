@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.plan.model import Plan
-from generator.render.clients import ClientView
 from generator.render.emit import Owner
-from generator.render.errors import ErrorView
 from generator.render.services import ServiceView
 
 File = tuple[str, str, Owner, Mapping[str, object]]
@@ -33,10 +31,8 @@ _MECHANISMS = {
 }
 
 
-def files(
-    plan: Plan, services: Sequence[ServiceView], rows: Sequence[ErrorView], clients: Sequence[ClientView]
-) -> Iterator[File]:
-    """Every emitted test file.
+def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) -> Iterator[File]:
+    """Every emitted test file; `dependencies` says whether there are any to call.
 
     What is tested is in the project's own definition, so that the contract tests differ in its name only.
     """
@@ -44,14 +40,14 @@ def files(
     mechanisms = (module for module, stage in _MECHANISMS.items() if stage in stages)
     for module in (*_MODULES, *mechanisms):
         path = f"tests/contract/{module}.py"
-        yield path, path, Owner.MANAGED, {"package": plan.package}
+        yield path, path, Owner.MANAGED, {}
     if plan.spec.body.server.rest.cors.allow_origins and plan.routes:
         path = "tests/contract/test_cors.py"
-        yield path, path, Owner.MANAGED, {"package": plan.package}
-    if clients:
+        yield path, path, Owner.MANAGED, {}
+    if dependencies:
         path = "tests/contract/test_dependencies.py"
-        yield path, path, Owner.MANAGED, {"package": plan.package, "clients": clients}
+        yield path, path, Owner.MANAGED, {}
     for service in services:
         if service.methods:
-            context = {"package": plan.package, "service": service, "first": service.methods[0]}
+            context = {"service": service, "first": service.methods[0]}
             yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context

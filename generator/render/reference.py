@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from io import StringIO
 
-from jinja2 import Environment, meta, nodes
+from jinja2 import meta, nodes
 from jinja2.visitor import NodeTransformer
 
 from generator import resources
@@ -20,6 +20,7 @@ from generator.render.codecs import ModuleView
 from generator.render.emit import Import, Stub
 from generator.render.environment import environment
 from generator.render.errors import ErrorView
+from generator.render.layers import built_in, built_in_alone
 from generator.render.python import Construct, Expression
 from generator.render.routes import RouteView
 from generator.render.services import MethodView, ServiceView
@@ -47,6 +48,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "name": (str, "the project's name"),
         "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
         "package": (str, "the project's Python package"),
+        "path": (str, "of the emitted file, relative to the project"),
         "redacted": (bool, "whether the text of what no row maps is withheld"),
         "routes": (tuple[RouteView, ...], "every route that is served, in contract order"),
         "rows": (tuple[ErrorView, ...], "the error table, in spec order"),
@@ -60,6 +62,9 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
 )
 """Type and meaning of every variable, whichever template reads it."""
 
+EVERYWHERE = frozenset({"clients", "domain", "name", "package", "path", "routes", "rows", "services"})
+"""The variables that every template sees."""
+
 
 def update(page: str) -> str:
     """`page` with its tables brought up to date; ValueError when it has no place for them."""
@@ -72,13 +77,16 @@ def update(page: str) -> str:
 
 def read_by_templates() -> Mapping[str, Sequence[str]]:
     """The variables that each built-in template reads, by the template's path."""
-    made = environment()
-    return {name: _variables(made, name) for name in sorted(made.list_templates(extensions=["j2"]))}
+    return {name: _variables(_parsed(name)) for name in _templates()}
 
 
 def tables() -> str:
-    """The templates with their variables, the variables with their types, and each type with its fields."""
-    parts = [_table(("template", "reads"), _template_rows())]
+    """The templates with their variables and blocks, the variables with their types, and each type with its fields."""
+    everywhere = ", ".join(f"`{name}`" for name in sorted(EVERYWHERE))
+    parts = [f"Every template sees {everywhere}; besides:\n"]
+    parts.append(_table(("template", "sees"), _template_rows()))
+    parts.append("### Blocks\n")
+    parts.append(_table(("template", "blocks, from top to bottom"), _block_rows()))
     parts.append("### Variables\n")
     rows = ((f"`{name}`", _shown(kind), what) for name, (kind, what) in VARIABLES.items())
     parts.append(_table(("variable", "type", "what it is"), rows))
@@ -89,13 +97,33 @@ def tables() -> str:
     return "\n".join(parts)
 
 
+def _templates() -> Sequence[str]:
+    return sorted(name for name in built_in().files if name.endswith(".j2"))
+
+
+def _parsed(name: str) -> nodes.Template:
+    return environment(built_in_alone()).parse(built_in().files[name].decode())
+
+
 def _template_rows() -> Iterator[tuple[str, str]]:
     for name, variables in read_by_templates().items():
-        yield f"`{name}`", ", ".join(f"`{variable}`" for variable in variables) or "nothing"
+        own = [f"`{variable}`" for variable in variables if variable not in EVERYWHERE]
+        if own:
+            yield f"`{name}`", ", ".join(own)
 
 
-def _variables(made: Environment, name: str) -> Sequence[str]:
-    parsed = made.parse((resources.root() / "templates" / "python" / name).read_text(encoding="utf-8"))
+def _block_rows() -> Iterator[tuple[str, str]]:
+    for name in _templates():
+        functions = set(re.findall(r"^(?:async )?def (\w+)\(", built_in().files[name].decode(), re.MULTILINE))
+        blocks = [block.name for block in _parsed(name).find_all(nodes.Block)]
+        shown = [f"`{block}`" for block in blocks if block not in functions]
+        if name.startswith("managed/tests/"):
+            yield f"`{name}`", ", ".join([*shown, "each function by its name"])
+        else:
+            yield f"`{name}`", ", ".join(f"`{block}`" for block in blocks)
+
+
+def _variables(parsed: nodes.Template) -> Sequence[str]:
     # With its blocks opened, so that a variable of a loop is not taken for one of the context.
     return sorted(meta.find_undeclared_variables(_Opened().visit(parsed)))
 

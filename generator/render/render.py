@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
-from generator import resources
 from generator.breaking import snapshot
 from generator.breaking.behaviour import of_plan
 from generator.plan.model import Plan
@@ -16,6 +16,7 @@ from generator.render import (
     codecs,
     contract_tests,
     errors,
+    extra,
     formatting,
     imports,
     keywords,
@@ -25,16 +26,13 @@ from generator.render import (
     services,
 )
 from generator.render.emit import Emit, Owner
-from generator.render.environment import environment
+from generator.render.layers import BUILT_IN, Layers, built_in_alone
 from generator.render.layout import from_import
 from generator.render.openapi import document
 from generator.render.python import Expression, comment
+from generator.render.templates import Templates
 from generator.spec.codes import canonical_codes
 
-HEADER = "header.py.j2"
-"""The template of what stands at the top of every managed Python file."""
-
-_HEADED = frozenset({".py", ".pyi"})
 _SHAPES = {
     "google": '`{"error": {"code", "message", "status", "details"}}` (AIP-193)',
     "problem": "`application/problem+json` (RFC 9457)",
@@ -42,44 +40,82 @@ _SHAPES = {
 }
 
 
-def render(plan: Plan, formatted: Mapping[str, bytes] | None = None) -> tuple[Emit, ...]:
+class _File(Protocol):
+    """Makes a file of the template named below the owner's folder, by the file's path where none is named."""
+
+    def __call__(self, path: str, owner: Owner, *, template: str = "", header: str = "", **context: object) -> Emit: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    """What the templates are about, in Python's terms."""
+
+    services: tuple[services.ServiceView, ...]
+    routes: tuple[routes.RouteView, ...]
+    rows: tuple[errors.ErrorView, ...]
+    clients: tuple[clients.ClientView, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> _Views:
+        """The plan's."""
+        found = services.views(plan)
+        return cls(found, routes.views(plan, found), errors.views(plan), clients.views(plan))
+
+
+def render(plan: Plan, formatted: Mapping[str, bytes] | None = None, layers: Layers | None = None) -> tuple[Emit, ...]:
     """Every file of the plan's project that is not copier's, sorted by path.
 
     `formatted` maps raw hashes to content that an earlier run formatted, so that what did not change is not
-    formatted again. Raises InputError where the contract has names that Python has no place for.
+    formatted again. Raises InputError where the contract has names that Python has no place for, and where `layers`
+    has templates that do not fit.
     """
     keywords.check(plan.contract)
+    views = _Views.of(plan)
+    templates = Templates(layers or built_in_alone(), shared(plan, views))
+
+    def file(path: str, owner: Owner, *, template: str = "", header: str = "", **context: object) -> Emit:
+        name = f"{owner.value}/{template or _template_of(path, context)}.j2"
+        return templates.file(path, owner, name, context, header)
+
+    emits = [*_files(plan, views, file), *map(templates.headed, protobuf.render(plan.contract, plan.package))]
+    emits += [*_runtime(plan, templates), _descriptor_set(plan), _behaviour(plan), _openapi(plan)]
+    emits += extra.files(plan, views.services, views.clients, templates, {emit.path for emit in emits})
     known = formatted or {}
-    copied = [*protobuf.render(plan.contract, plan.package), *_runtime(plan.package)]
-    emits = [*_templates(plan), *map(_headed, copied)]
-    emits += [_descriptor_set(plan), _behaviour(plan), _openapi(plan)]
-    return tuple(sorted((_finish(emit, known) for emit in emits), key=lambda emit: emit.path))
+    return tuple(sorted((_finish(emit, templates, known) for emit in emits), key=lambda emit: emit.path))
 
 
-def _templates(plan: Plan) -> Iterator[Emit]:
+def shared(plan: Plan, views: _Views) -> Mapping[str, object]:
+    """What every template sees."""
+    return {
+        "name": plan.name,
+        "package": plan.package,
+        "domain": plan.domain,
+        "services": views.services,
+        "routes": views.routes,
+        "rows": views.rows,
+        "clients": views.clients,
+    }
+
+
+def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     """The templates' files; this reads like the emitted tree."""
-    package = plan.package
-    gen = f"src/{package}/gen"
-    views = services.views(plan)
-    rows = errors.views(plan)
+    gen = f"src/{plan.package}/gen"
     policy = policies.view(plan)
-    project = {"name": plan.name, "package": package}
     proto_header = _header("the contract")
     spec_header = _header("the resilience spec")
 
-    yield _file(f"{gen}/__init__.py", Owner.MANAGED)
-    below = from_import(".", sorted(view.module for view in views))
-    yield _file(f"{gen}/services/__init__.py", Owner.MANAGED, header=proto_header, services=views, module_imports=below)
-    for service in views:
+    yield file(f"{gen}/__init__.py", Owner.MANAGED)
+    below = from_import(".", sorted(view.module for view in views.services))
+    yield file(f"{gen}/services/__init__.py", Owner.MANAGED, header=proto_header, module_imports=below)
+    for service in views.services:
         header = _header(comment(service.proto))
-        yield _file(f"{gen}/services/{service.module}.py", Owner.MANAGED, header=header, service=service)
-    route_views = routes.views(plan, views)
-    used = from_import(".services", sorted({route.method.partition(".")[0] for route in route_views}))
-    yield _file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, routes=route_views, module_imports=used)
-    named = [name for row in rows for name in (row.class_name, row.predicate)]
+        yield file(f"{gen}/services/{service.module}.py", Owner.MANAGED, header=header, service=service)
+    used = from_import(".services", sorted({route.method.partition(".")[0] for route in views.routes}))
+    yield file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, module_imports=used)
+    named = [name for row in views.rows for name in (row.class_name, row.predicate)]
     exported = sorted(["DOMAIN", "ERRORS", "ServiceError", "unimplemented", *named], key=imports.name_key)
-    yield _file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, rows=rows, domain=plan.domain, exported=exported)
-    yield _file(
+    yield file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, exported=exported)
+    yield file(
         f"{gen}/policies.py",
         Owner.MANAGED,
         header=spec_header,
@@ -88,48 +124,44 @@ def _templates(plan: Plan) -> Iterator[Emit]:
         sections=policy.sections,
         hash=policy.hash,
     )
-    yield _file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header, **project)
-    yield from _codecs(codecs.views(plan), gen, proto_header)
-    client_views = clients.views(plan)
-    yield from _clients(client_views, gen, spec_header)
-    yield _error_page(plan, rows)
-    handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views]
-    yield _file(f"src/{package}/app.py", Owner.SEEDED, services=views, handlers=handlers)
-    for service in views:
-        handler = _file(f"src/{package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
+    yield file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header)
+    yield from _codecs(codecs.views(plan), gen, proto_header, file)
+    yield from _clients(views.clients, gen, spec_header, file)
+    yield _error_page(plan, file)
+    handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views.services]
+    yield file(f"src/{plan.package}/app.py", Owner.SEEDED, handlers=handlers)
+    for service in views.services:
+        handler = file(f"src/{plan.package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
         yield replace(handler, stubs=service.stubs)
-    for template, path, owner, context in contract_tests.files(plan, views, rows, client_views):
-        yield _file(path, owner, template=template, header=_header(""), **context)
+    for template, path, owner, context in contract_tests.files(plan, views.services, dependencies=bool(views.clients)):
+        yield file(path, owner, template=template, header=_header(""), **context)
 
 
-def _codecs(view: codecs.CodecsView, gen: str, header: str) -> Iterator[Emit]:
-    yield _file(f"{gen}/codecs/__init__.py", Owner.MANAGED, header=header, index=view.index, unnamed=view.unnamed)
+def _codecs(view: codecs.CodecsView, gen: str, header: str, file: _File) -> Iterator[Emit]:
+    yield file(f"{gen}/codecs/__init__.py", Owner.MANAGED, header=header, index=view.index, unnamed=view.unnamed)
     package = "src/{package}/gen/codecs/{folder}/__init__.py"
     for folder in view.packages:
-        yield _file(f"{gen}/codecs/{folder}/__init__.py", Owner.MANAGED, template=package)
+        yield file(f"{gen}/codecs/{folder}/__init__.py", Owner.MANAGED, template=package)
     template = "src/{package}/gen/codecs/{module}.py"
     for module in view.modules:
         own = _header(comment(module.proto))
-        yield _file(f"{gen}/codecs/{module.path}", Owner.MANAGED, template=template, header=own, module=module)
+        yield file(f"{gen}/codecs/{module.path}", Owner.MANAGED, template=template, header=own, module=module)
 
 
-def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str) -> Iterator[Emit]:
+def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file: _File) -> Iterator[Emit]:
     block = clients.import_block(views)
-    yield _file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, clients=views, client_imports=block)
+    yield file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, client_imports=block)
     template = "src/{package}/gen/clients/{dependency}.py"
     for view in views:
         header = _header(comment(view.contract))
-        yield _file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=header, client=view)
+        yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=header, client=view)
 
 
-def _error_page(plan: Plan, rows: tuple[errors.ErrorView, ...]) -> Emit:
+def _error_page(plan: Plan, file: _File) -> Emit:
     body = plan.spec.document.spec.errors
-    return _file(
+    return file(
         "docs/errors.md",
         Owner.MANAGED,
-        name=plan.name,
-        domain=plan.domain,
-        rows=rows,
         shape=_SHAPES[body.rest],
         unmapped=body.unmapped.grpc,
         redacted=body.unmapped.redact,
@@ -137,14 +169,10 @@ def _error_page(plan: Plan, rows: tuple[errors.ErrorView, ...]) -> Emit:
     )
 
 
-def _runtime(package: str) -> Iterator[Emit]:
+def _runtime(plan: Plan, templates: Templates) -> Iterator[Emit]:
     """The runtime, to the letter."""
-    folder = resources.root() / "templates" / "python" / "runtime"
-    for source in sorted(folder.rglob("*")):
-        relative = source.relative_to(folder).as_posix()
-        if source.is_file() and "__pycache__" not in relative:
-            template = f"runtime/{relative}"
-            yield Emit(f"src/{package}/runtime/{relative}", Owner.MANAGED, source.read_bytes(), template)
+    for name in templates.below("runtime/"):
+        yield templates.file(f"src/{plan.package}/{name}", Owner.MANAGED, name, {})
 
 
 def _descriptor_set(plan: Plan) -> Emit:
@@ -161,25 +189,6 @@ def _openapi(plan: Plan) -> Emit:
     return Emit(f"src/{plan.package}/gen/openapi.json", Owner.MANAGED, document.render(plan), "openapi.json")
 
 
-def _file(path: str, owner: Owner, *, template: str = "", header: str = "", **context: object) -> Emit:
-    """One template rendered; its path is the emitted one, with placeholders, below the owner's folder.
-
-    `header` is the comment at the top of a managed file, "" for none.
-    """
-    name = f"{owner.value}/{template or _template_of(path, context)}.j2"
-    text = environment().get_template(name).render(**context)
-    emit = Emit(path, owner, text.encode(), name)
-    return _headed(emit, header) if owner is Owner.MANAGED else emit
-
-
-def _headed(emit: Emit, header: str = "") -> Emit:
-    """The managed file with its header, where it is Python."""
-    if Path(emit.path).suffix not in _HEADED:
-        return emit
-    text = environment().get_template(HEADER).render(header=header)
-    return replace(emit, content=text.encode() + emit.content)
-
-
 def _template_of(path: str, context: Mapping[str, object]) -> str:
     """The template's path: the emitted one with `{package}` and `{service}` in their places."""
     folders = path.split("/")
@@ -191,18 +200,15 @@ def _template_of(path: str, context: Mapping[str, object]) -> str:
     return "/".join(folders)
 
 
-def _finish(emit: Emit, known: Mapping[str, bytes]) -> Emit:
+def _finish(emit: Emit, templates: Templates, known: Mapping[str, bytes]) -> Emit:
     """The emit as it is written: hashed raw, and formatted where its kind has a formatter."""
     raw = hashlib.sha256(emit.content).hexdigest()
-    formatter = formatting.BY_SUFFIX.get(Path(emit.path).suffix)
-    if formatter is None or not emit.template.endswith(".j2"):
+    if Path(emit.path).suffix not in formatting.BY_SUFFIX or not emit.template.endswith(".j2"):
         return replace(emit, raw_hash=raw)
     content = known.get(raw)
-    if content is None and formatting.is_laid_out(emit.template, emit.content):
+    if content is None and emit.layer == BUILT_IN and formatting.is_laid_out(emit.template, emit.content):
         content = emit.content
-    if content is None:
-        content = formatter(emit.content.decode()).encode()
-    return replace(emit, content=content, raw_hash=raw)
+    return replace(emit, content=templates.formatted(emit) if content is None else content, raw_hash=raw)
 
 
 def _header(source: str) -> str:

@@ -56,7 +56,8 @@ def test_the_settings_are_read(tmp_path: Path) -> None:
         ('["a.proto"]', '["/a.proto"]', ':5:1: project-config: "/a.proto" in `contracts` is no path below'),
         ('"resilience.yaml"', '"/etc/passwd"', ':6:1: project-config: "/etc/passwd" is no path inside the project'),
         ("spec =", "  spek =", ":6:3: project-config: unknown key `spek` in [tool.holdfast]"),
-        ("spec =", 'packs = ["x"]\nspec =', ":6:1: not-supported-yet: `packs` is not supported yet"),
+        ("spec =", "packs = [1]\nspec =", ":6:1: project-config: `packs` must be a list of strings"),
+        ("spec =", 'packs = ["x", "x"]\nspec =', ':6:1: project-config: "x" is in `packs` twice'),
         ("spec =", "service-config = 1\nspec =", ":6:1: project-config: `service-config` must be a list of strings"),
         (
             "spec =",
@@ -79,8 +80,9 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert len(findings(project(tmp_path, text))) == 5
 
 
-def test_an_empty_list_of_what_comes_later_is_no_fault(tmp_path: Path) -> None:
-    read(project(tmp_path, GOOD + "packs = []\n"))
+def test_packs_keep_the_order_they_are_named_in(tmp_path: Path) -> None:
+    assert read(project(tmp_path, GOOD)).packs == ()
+    assert read(project(tmp_path, GOOD + 'packs = ["./b", "a"]\n')).packs == ("./b", "a")
 
 
 def test_service_configurations_lie_below_contract(tmp_path: Path) -> None:

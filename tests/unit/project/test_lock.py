@@ -24,12 +24,15 @@ LOCK = Lock(
             stubs=(Handled("Shop", "buy", "/shop.Shop/Buy", "bidi", "shop.Req", "shop.Res"),),
         ),
     },
+    packs={"git+https://example.com/pack.git@v1": "0123456789abcdef" * 2 + "01234567", "./pack": digest(b"z")},
     remarks=1,
 )
 
 
 def test_what_is_written_is_read_again() -> None:
-    lock = Lock(LOCK.generator, LOCK.tools, LOCK.inputs, {k: v for k, v in LOCK.files.items() if ":" not in k})
+    lock = Lock(
+        LOCK.generator, LOCK.tools, LOCK.inputs, {k: v for k, v in LOCK.files.items() if ":" not in k}, LOCK.packs
+    )
 
     assert load(dump(lock), "lock.yaml") == lock
 
@@ -40,6 +43,7 @@ def test_the_order_of_what_went_in_does_not_show() -> None:
         dict(reversed(LOCK.tools.items())),
         dict(reversed(LOCK.inputs.items())),
         dict(reversed(LOCK.files.items())),
+        dict(reversed(LOCK.packs.items())),
         LOCK.remarks,
     )
 
@@ -62,7 +66,7 @@ def test_the_schema_knows_every_key_that_is_written() -> None:
     entry = schema["$defs"]["file"]["properties"]
     handled = entry["stubs"]["items"]
 
-    assert set(document) == set(schema["properties"]) == {*schema["required"], "remarks"}
+    assert set(document) == set(schema["properties"]) == {*schema["required"], "packs", "remarks"}
     assert {key for file in document["files"].values() for key in file} == set(entry)
     assert {key for file in document["files"].values() for stub in file.get("stubs", []) for key in stub} == set(
         handled["properties"]

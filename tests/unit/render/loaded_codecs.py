@@ -25,6 +25,7 @@ from generator.plan.build import build
 from generator.plan.model import Plan
 from generator.render import codecs
 from generator.render.environment import environment
+from generator.render.layers import built_in_alone
 from generator.spec.load import load as load_spec
 
 HOST = "codec_host"
@@ -84,7 +85,7 @@ class _Sources(InspectLoader):
 def loaded(plan: Plan) -> Iterator[Mapping[str, Generated]]:
     """The generated codecs of the plan, by message; their modules are importable while they are in use."""
     view = codecs.views(plan)
-    template = environment().get_template("managed/src/{package}/gen/codecs/{module}.py.j2")
+    template = environment(built_in_alone()).get_template("managed/src/{package}/gen/codecs/{module}.py.j2")
     sources = {
         f"{HOST}.gen.codecs.{module.module}": template.render(header="#", module=module) for module in view.modules
     }

@@ -7,14 +7,15 @@ from jinja2 import nodes
 
 from generator import resources
 from generator.render.environment import environment
+from generator.render.layers import built_in_alone
 
 FOLDER = resources.root() / "templates" / "python"
-NAMES = environment().list_templates(extensions=["j2"])
+NAMES = environment(built_in_alone()).list_templates(extensions=["j2"])
 CONTRACT_TESTS = [name for name in NAMES if name.startswith("managed/tests/contract/")]
 
 
 def parsed(name: str) -> nodes.Template:
-    return environment().parse((FOLDER / name).read_text())
+    return environment(built_in_alone()).parse((FOLDER / name).read_text())
 
 
 def outside_blocks(node: nodes.Node) -> list[str]:
