@@ -47,7 +47,9 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
     except RefusedError as error:
         return _refused(settings, error.changes)
     if done.recovered is not None:
-        say(settings, [f"an interrupted run was finished first: {done.recovered} files"])
+        undone = "an interrupted run was undone first: it had changed nothing yet"
+        finished = f"an interrupted run was finished first: {done.recovered} files"
+        say(settings, [finished if done.recovered else undone])
     say(settings, _summary(settings, done, why=settings.verbose))
     tell(settings, done.changes, done.warnings)
     return DONE

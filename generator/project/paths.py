@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -36,25 +37,37 @@ def locate(project: Path, relative: str) -> Path:
     place = Place(shown(project, relative))
     if not is_project_path(relative):
         raise InputError.one(Place(str(project)), "unsafe-path", f'"{relative}" is no path inside the project')
-    path = project
-    *folders, name = relative.split("/")
+    path = str(project)
+    *folders, _ = relative.split("/")
     for folder in folders:
-        path = path / folder
-        if path.is_symlink() and not path.resolve().is_relative_to(project.resolve()):
-            message = f'"{printable(str(path))}" is a symbolic link that leads out of the project'
-            raise InputError.one(place, "unsafe-path", message, "replace it by a folder")
-        if path.exists() and not path.is_dir():
-            message = f'"{printable(str(path))}" is a file where a folder is needed'
+        path = f"{path}/{folder}"
+        mode = _mode(path)
+        if mode is None:
+            break
+        if stat.S_ISLNK(mode):
+            if not Path(path).resolve().is_relative_to(project.resolve()):
+                message = f'"{printable(path)}" is a symbolic link that leads out of the project'
+                raise InputError.one(place, "unsafe-path", message, "replace it by a folder")
+            mode = Path(path).stat().st_mode if Path(path).exists() else 0
+        if not stat.S_ISDIR(mode):
+            message = f'"{printable(path)}" is a file where a folder is needed'
             raise InputError.one(place, "not-a-folder", message, "rename it")
-    path = path / name
-    try:
-        mode = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return path
+    path = f"{project}/{relative}"
+    mode = _mode(path)
+    if mode is None:
+        return project / relative
     if not stat.S_ISREG(mode):
         what = "a symbolic link" if stat.S_ISLNK(mode) else "a folder" if stat.S_ISDIR(mode) else "a special file"
         raise InputError.one(place, "not-a-file", f"it is {what} where a file is needed", "rename or remove it")
-    return path
+    return project / relative
+
+
+def _mode(path: str) -> int | None:
+    """What is at that path, itself and not what it may link to; None for nothing. Asked of every file and folder."""
+    try:
+        return os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def shown(project: Path, relative: str) -> str:
