@@ -44,9 +44,9 @@ def _gone_from_file(
             for name, one in declared(old).items():
                 if name not in known:
                     moved = elsewhere.get(one.full_name)
-                    what = f"moved to {moved}" if moved else "gone"
-                    place = new.nearest(name)
-                    yield Change(one.full_name, f"{kind} {one.full_name} is {what}", place, one.full_name)
+                    what = f"{kind} {one.full_name} {f'has moved to {moved}' if moved else 'is gone'}"
+                    hits = (Audience.CODE,) if moved else ()  # messages and calls are as they were
+                    yield Change(one.full_name, what, new.nearest(name), one.full_name, hits)
 
     return find
 
@@ -141,7 +141,7 @@ RULES: tuple[Rule[Schema], ...] = (
         ONLY_FILE,
         EVERYBODY,
         "a message is gone from its file, or has moved to another",
-        "keep it and mark it deprecated; of one that has moved, `import public` of its new file keeps the name for other .proto files, not for Python",
+        "keep it where it is; mark it deprecated, if it is not to be used any more",
         _gone_from_file("message", _messages),
     ),
     Rule(
@@ -149,7 +149,7 @@ RULES: tuple[Rule[Schema], ...] = (
         ONLY_FILE,
         EVERYBODY,
         "an enum is gone from its file, or has moved to another",
-        "keep it and mark it deprecated",
+        "keep it where it is; mark it deprecated, if it is not to be used any more",
         _gone_from_file("enum", _enums),
     ),
     Rule(

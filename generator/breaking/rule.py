@@ -43,13 +43,15 @@ class Change:
     """What a rule finds: the subject, by which it can be accepted, and what happened to it.
 
     `element` is the full name of the type, service or RPC around it, from which follows whose calls it is in; "" for
-    what is in all of them. `subject` is safe in a shell.
+    what is in all of them. `subject` is safe in a shell. `hits` is whom it hits, where that is not everybody whom the
+    rule is about.
     """
 
     subject: str
     what: str
     place: Place
     element: str = ""
+    hits: tuple[Audience, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +80,8 @@ class Break:
     def key(self) -> str:
         """What `--allow-breaking` takes."""
         return f"{self.rule.id}:{self.change.subject}"
+
+    @property
+    def hits(self) -> tuple[Audience, ...]:
+        """Whom it can hit."""
+        return self.change.hits or self.rule.hits

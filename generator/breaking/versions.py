@@ -40,9 +40,11 @@ class Comparison:
         return "minor" if self.changed else "patch"
 
 
-def compare(before: Version, after: Version, category: Category) -> Comparison:
-    """Everything that the rules of that category find, by place; what waivers accept included."""
-    found = [*contract.compare(before.schema, after.schema, category), *_behaviour(before, after, category)]
+def compare(before: Version, after: Version, category: Category | None) -> Comparison:
+    """Everything that the rules of that category find, by place; what waivers accept included. None has no rules."""
+    found: list[Break] = []
+    if category is not None:
+        found = [*contract.compare(before.schema, after.schema, category), *_behaviour(before, after, category)]
     unique = {(one.rule.id, one.change): one for one in found}
     breaks = sorted(unique.values(), key=lambda one: (one.change.place, one.key, one.change.what))
     added = tuple(sorted(_added(before, after)))

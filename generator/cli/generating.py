@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.cli.breaking import accepted, allow_breaking, reason
 from generator.cli.terminal import DONE, WRONG_INPUT, Settings, say, show, tell, with_settings
 
 if TYPE_CHECKING:
@@ -21,12 +22,23 @@ if TYPE_CHECKING:
     "--force", multiple=True, metavar="PATH", help="Overwrite this file or folder although it was edited; repeatable."
 )
 @click.option("--upgrade-packs", "upgrade", is_flag=True, help="Take packs in git as their tags and branches are now.")
+@allow_breaking
+@reason
 @with_settings()
-def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ...], upgrade: bool) -> int:
+def generate(
+    settings: Settings,
+    diff: bool,
+    dry_run: bool,
+    force: tuple[str, ...],
+    upgrade: bool,
+    allow_breaking: tuple[str, ...],
+    reason: str,
+) -> int:
     """Brings the project up to date with its contract and spec."""
     from generator.project.settled import SUMMARY, settled
 
-    fresh = not (diff or dry_run or force or upgrade or settings.verbose)
+    waivers = accepted(allow_breaking, reason)
+    fresh = not (diff or dry_run or force or upgrade or waivers or settings.verbose)
     if fresh and (files := settled(settings.folder)) is not None:
         say(settings, [SUMMARY.format(files)])
         return DONE
@@ -34,7 +46,7 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
     from generator.project.writer import RefusedError
 
     if diff or dry_run:
-        done = generating.preview(settings.folder, force, upgrade=upgrade)
+        done = generating.preview(settings.folder, force, waivers, upgrade=upgrade)
         lines = _summary(settings, done, why=True)
         if diff:
             lines = report.diff(settings.folder, done.changes, done.causes, done.reasons)
@@ -43,7 +55,7 @@ def generate(settings: Settings, diff: bool, dry_run: bool, force: tuple[str, ..
         tell(settings, done.changes, done.warnings)
         return _refused(settings, done.changes)
     try:
-        done = generating.generate(settings.folder, force, upgrade=upgrade)
+        done = generating.generate(settings.folder, force, waivers, upgrade=upgrade)
     except RefusedError as error:
         return _refused(settings, error.changes)
     if done.recovered is not None:
@@ -75,7 +87,7 @@ def _refused(settings: Settings, changes: Changes) -> int:
 @click.option("--full", is_flag=True, help="Generate all files anew and compare them, whatever the lock says.")
 @with_settings()
 def check(settings: Settings, full: bool) -> int:
-    """Tells whether everything is generated and unedited: 0, or 10 stale, 11 edited, 12 missing or orphaned."""
+    """Tells whether everything is in order: 0, or 10 stale, 11 edited, 12 missing or orphaned, 13 breaking."""
     from generator.project.settled import settled
 
     if not full and settled(settings.folder) is not None:

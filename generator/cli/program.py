@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from generator import __version__
-from generator.cli import explaining, generating, making, updating
+from generator.cli import breaking, explaining, generating, making, updating
 from generator.cli.terminal import DONE, WRONG_INPUT, Settings, show, with_settings
 from generator.errors import InputError
 
@@ -50,7 +50,15 @@ def command(settings: Settings) -> None:
         settings.color = False
 
 
-for _command in (making.new, making.copied, generating.generate, generating.check, explaining.explain, updating.update):
+for _command in (
+    making.new,
+    making.copied,
+    generating.generate,
+    generating.check,
+    breaking.breaking,
+    explaining.explain,
+    updating.update,
+):
     command.add_command(_command)
 
 

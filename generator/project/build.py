@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,19 +12,18 @@ from generator.contract.load import load as load_contract
 from generator.contract.model import Contract
 from generator.contract.service_config import NO_CONFIG
 from generator.contract.service_config import load as load_service_configs
-from generator.errors import Finding, InputError, Place
+from generator.errors import Finding, InputError
 from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.plan.model import Plan
 from generator.project import config as configuration
 from generator.project import packs
-from generator.project.changes import Changes
 from generator.project.config import CONTRACT_FOLDER, Config
-from generator.project.disk import Disk, orphans
+from generator.project.disk import Disk
 from generator.project.identity import identity, versions
 from generator.project.lock import Lock, digest, load
-from generator.project.ownership import decide, formatted
-from generator.project.paths import INPUTS, LOCK, is_project_path, shown
+from generator.project.ownership import formatted
+from generator.project.paths import INPUTS, LOCK, shown
 from generator.render.emit import Emit, Owner
 from generator.spec.load import load as load_spec
 
@@ -120,24 +118,3 @@ def read_lock(disk: Disk) -> Lock | None:
     """The project's lock, None where there is none. Raises InputError where it cannot be trusted."""
     content = disk.read(LOCK)
     return None if content is None else load(content, shown(disk.project, LOCK))
-
-
-def changes(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> tuple[Build, Changes]:
-    """What generating the project would do to it. Raises InputError with what is wrong with its inputs."""
-    disk = Disk(project)
-    before = read_lock(disk)
-    names = [_forced(project, path) for path in force]
-    built = compute(project, disk, before, names, upgrade=upgrade)
-    decided = decide(disk, built.emits, before, built.lock, names)
-    orphaned = tuple(orphans(disk, built.config, {change.path for change in decided.files}))
-    remarks = len(built.plan.warnings) + len(decided.stubs)
-    return built, replace(decided, orphaned=orphaned, lock=replace(decided.lock, remarks=remarks))
-
-
-def _forced(project: Path, path: str) -> str:
-    """A `--force` argument relative to the project: as findings name it, or as it is found from here."""
-    named = [os.path.relpath(Path(path).resolve(), project.resolve()), os.path.normpath(path)]
-    inside = [Path(name).as_posix() for name in named if is_project_path(Path(name).as_posix())]
-    if not inside:
-        raise InputError.one(Place(path), "unsafe-path", "--force takes files and folders inside the project")
-    return next((name for name in inside if (project / name).exists()), inside[0])

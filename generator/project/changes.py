@@ -21,12 +21,13 @@ class Action(enum.Enum):
 
 
 class Fault(enum.Enum):
-    """How a file of the project deviates from what was generated, for `check`."""
+    """How a project, or one of its files, deviates from what was generated, for `check`."""
 
     STALE = "stale"
     EDITED = "edited by hand"
     MISSING = "missing"
     ORPHANED = "orphaned"
+    BREAKING = "breaking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Changes:
 
     `lock` is the lock afterwards, `lock_before` the file as it is. `notes` are for a person to act on: nothing
     that is wrong, something that only they can do. `stubs` are sources that could not be inserted, by place.
-    `orphaned` are files among the generated ones that nothing generates, or ever did.
+    `orphaned` are files among the generated ones that nothing generates, or ever did. `breaking` are those of
+    `refused` that tell what would break callers.
     """
 
     files: tuple[Change, ...]
@@ -57,6 +59,7 @@ class Changes:
     lock: Lock
     lock_before: bytes | None
     orphaned: tuple[str, ...] = ()
+    breaking: tuple[Finding, ...] = ()
 
     @property
     def written(self) -> tuple[Change, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from generator.errors import Finding, Place
-from generator.project.build import changes
+from generator.project.breaking import FOUND
 from generator.project.changes import Changes, Fault
+from generator.project.deciding import changes
 from generator.project.lock import dump
 from generator.project.paths import LOCK, shown
 from generator.project.transaction import PENDING, is_interrupted
@@ -24,14 +25,14 @@ _WHAT = {
     Fault.MISSING: "a generated file is missing",
     Fault.ORPHANED: "nothing generates this file",
 }
-EXIT_CODES = {Fault.STALE: 10, Fault.EDITED: 11, Fault.MISSING: 12, Fault.ORPHANED: 12}
+EXIT_CODES = {Fault.STALE: 10, Fault.EDITED: 11, Fault.MISSING: 12, Fault.ORPHANED: 12, Fault.BREAKING: FOUND}
 """What `check` exits with, by fault; of several, the first in the order of `_ORDER`."""
 
-_ORDER = (Fault.EDITED, Fault.MISSING, Fault.ORPHANED, Fault.STALE)
+_ORDER = (Fault.EDITED, Fault.MISSING, Fault.ORPHANED, Fault.BREAKING, Fault.STALE)
 
 
 def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
-    """The exit code (0 for a project in order) and a finding for each file that is not as it should be.
+    """The exit code (0 for a project in order), a finding for each breaking change, and one for each file with a fault.
 
     Writes nothing. Raises InputError where the inputs are wrong.
     """
@@ -39,8 +40,9 @@ def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
     faults = sorted(_faults(project, decided), key=lambda fault: fault[0])
     if not faults:
         return 0, ()
-    worst = min((fault for _, fault in faults), key=_ORDER.index)
-    return EXIT_CODES[worst], tuple(_finding(project, path, fault) for path, fault in faults)
+    kinds = {fault for _, fault in faults} | ({Fault.BREAKING} if decided.breaking else set())
+    worst = min(kinds, key=_ORDER.index)
+    return EXIT_CODES[worst], (*decided.breaking, *(_finding(project, path, fault) for path, fault in faults))
 
 
 def _faults(project: Path, decided: Changes) -> Iterator[tuple[str, Fault]]:

@@ -7,8 +7,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from generator.breaking.rule import Category
 from generator.errors import Finding, InputError, Place
 from generator.project.names import name_findings, package_findings
 from generator.project.paths import cannot, is_project_path, shown
@@ -16,7 +18,8 @@ from generator.project.paths import cannot, is_project_path, shown
 FILE = "pyproject.toml"
 CONTRACT_FOLDER = "contract"
 
-_KEYS = frozenset({"contracts", "spec", "package", "packs", "service-config"})
+_KEYS = frozenset({"breaking", "contracts", "spec", "package", "packs", "service-config"})
+_CATEGORIES = MappingProxyType({**{category.value: category for category in Category}, "NONE": None})
 _AT = re.compile(r" \(at line (\d+), column (\d+)\)")
 
 
@@ -32,6 +35,7 @@ class Config:
     packs: tuple[str, ...]
     contracts_place: Place
     packs_place: Place
+    breaking: Category | None = Category.FILE  # how much must stay as it is; None for nothing
 
 
 def read(project: Path) -> Config:
@@ -133,10 +137,14 @@ def _checked(document: Mapping[str, Any], table: Mapping[str, Any], lines: _Line
         findings.append(Finding(lines.of("spec"), "project-config", "`spec` must be a string"))
     elif not is_project_path(spec):
         findings.append(Finding(lines.of("spec"), "project-config", f'"{spec}" is no path inside the project'))
+    breaking = str(table.get("breaking", Category.FILE.value))
+    if breaking not in _CATEGORIES:
+        known = ", ".join(_CATEGORIES)
+        findings.append(Finding(lines.of("breaking"), "project-config", f"`breaking` must be one of {known}"))
     if findings:
         raise InputError(findings)
     places = lines.of("contracts"), lines.of("packs")
-    return Config(name, package, tuple(contracts), str(spec), configs, packs, *places)
+    return Config(name, package, tuple(contracts), str(spec), configs, packs, *places, _CATEGORIES[breaking])
 
 
 def _service_configs(table: Mapping[str, Any], lines: _Lines) -> tuple[tuple[str, ...], list[Finding]]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator.errors import Finding
-from generator.project import build
+from generator.project import deciding
+from generator.project.build import Build
 from generator.project.changes import Changes
 from generator.project.disk import Disk
 from generator.project.transaction import exclusive, recover
+from generator.project.waivers import Waiver
 from generator.project.writer import apply
 
 
@@ -29,28 +31,32 @@ class Generated:
     recovered: int | None = None
 
 
-def generate(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> Generated:
+def generate(
+    project: Path, force: Sequence[str] = (), waivers: Sequence[Waiver] = (), *, upgrade: bool = False
+) -> Generated:
     """Generates the project, finishing first what an interrupted run left behind.
 
     With `upgrade`, packs in git repositories are taken as their refs are now, not as the lock has them.
 
     Raises InputError, with nothing written, where an input is wrong, a file was edited by hand (and is not named by
-    `force`) or the file system refuses.
+    `force`), a change breaks callers (and is not among `waivers`) or the file system refuses.
     """
     with exclusive(project):
         recovered = recover(project)
-        built, changes = build.changes(project, force, upgrade=upgrade)
+        built, changes = deciding.changes(project, force, waivers, upgrade=upgrade)
         explained = _explained(project, built, changes)
         apply(project, changes)
     return replace(explained, recovered=recovered)
 
 
-def preview(project: Path, force: Sequence[str] = (), *, upgrade: bool = False) -> Generated:
+def preview(
+    project: Path, force: Sequence[str] = (), waivers: Sequence[Waiver] = (), *, upgrade: bool = False
+) -> Generated:
     """What `generate` would do, refusals included; writes nothing."""
-    return _explained(project, *build.changes(project, force, upgrade=upgrade))
+    return _explained(project, *deciding.changes(project, force, waivers, upgrade=upgrade))
 
 
-def _explained(project: Path, built: build.Build, changes: Changes) -> Generated:
+def _explained(project: Path, built: Build, changes: Changes) -> Generated:
     if not changes.written:
         return Generated(changes, built.plan.warnings, (), {})
     from generator.project.causes import causes, reasons

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from generator import resources
 from generator.errors import Finding, InputError, Place
-from generator.project import build, config, inputs, names
+from generator.project import config, deciding, inputs, names
 from generator.project.changes import Changes
 from generator.project.paths import cannot
 from generator.project.writer import apply
@@ -60,7 +60,7 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
             if asked != (name, package) and not request.contracts:
                 given = _given(request, *asked)
             inputs.lay_down(project, given)
-            built, changes = build.changes(project)
+            built, changes = deciding.changes(project)
             apply(project, changes)
         except InputError as error:
             raise InputError(_moved(finding, project, request) for finding in error.findings) from None
@@ -79,7 +79,7 @@ def complete(request: Request) -> tuple[Changes, Sequence[Finding]]:
     if findings:
         raise InputError(findings)
     inputs.lay_down(project, _given(request, name, package))
-    built, changes = build.changes(project)
+    built, changes = deciding.changes(project)
     apply(project, changes)
     return changes, built.plan.warnings
 

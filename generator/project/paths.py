@@ -14,6 +14,12 @@ LOCK = ".holdfast/lock.yaml"
 CONTRACT = ".holdfast/contract.binpb"
 """Where the contract is kept as it was, a FileDescriptorSet without source info, relative to the project."""
 
+BEHAVIOUR = ".holdfast/behaviour.json"
+"""Where what callers rely on beside the contract is kept as it was, relative to the project."""
+
+WAIVERS = ".holdfast/waivers.yaml"
+"""Where the breaking changes are recorded that were accepted, relative to the project."""
+
 INPUTS = ".holdfast/inputs"
 """Where the spec and the service configurations are kept as they were, relative to the project."""
 
