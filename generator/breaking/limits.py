@@ -20,15 +20,19 @@ def _methods(before: Behaviour, after: Behaviour) -> Iterator[tuple[str, Method,
             yield name, old, after.methods[name]
 
 
-def _lowered(measure: _Measure, *keys: str) -> Callable[[Behaviour, Behaviour], Iterator[Change]]:
-    """Finds methods with a lower limit than they had, or with one where there was none."""
+def _lowered(measure: _Measure, *limits: tuple[str, ...]) -> Callable[[Behaviour, Behaviour], Iterator[Change]]:
+    """Finds methods with a lower limit than they had, or with one where there was none.
+
+    A limit is set by one of several keys: which of them depends on others.
+    """
 
     def find(before: Behaviour, after: Behaviour) -> Iterator[Change]:
         for name, old, new in _methods(before, after):
-            for key in keys:
-                if _is_lower(measure, old.policy.get(key), new.policy.get(key)):
-                    was = f"not {old.policy[key]}" if key in old.policy else "and had no such limit"
-                    what = f"{name} has {key} {new.policy[key]}, {was}"
+            for keys in limits:
+                key = next((key for key in keys if key in new.policy), "")
+                was = next((old.policy[key] for key in keys if key in old.policy), None)
+                if key and _is_lower(measure, was, new.policy[key]):
+                    what = f"{name} has {key} {new.policy[key]}, {f'not {was}' if was else 'and had no such limit'}"
                     yield Change(name, what, after.place(f"{name} {key}"), name)
 
     return find
@@ -44,7 +48,7 @@ def _is_lower(measure: _Measure, old: str | None, new: str | None) -> bool:
 
 
 def _rate_lowered(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-    yield from _lowered(float, "rateLimiter.requestsPerSecond", "rateLimiter.burstCapacity")(before, after)
+    yield from _lowered(float, ("rateLimiter.requestsPerSecond",), ("rateLimiter.burstCapacity",))(before, after)
     limit, per = "rateLimiter.slidingWindow.limit", "rateLimiter.slidingWindow.per"
     for name, old, new in _methods(before, after):
         was, now = (_Window.of(one.policy.get(limit), one.policy.get(per)) for one in (old, new))
@@ -83,7 +87,7 @@ def _size_lowered(before: Behaviour, after: Behaviour) -> Iterator[Change]:
         old, new = before.settings.get(key), after.settings.get(key)
         if old is not None and _is_lower(parse_size, old, new):
             yield Change(key, f"{key} is {new}, not {old}", after.place(f"setting {key}"))
-    yield from _lowered(parse_size, "streaming.maxMessageBytes")(before, after)
+    yield from _lowered(parse_size, ("streaming.maxMessageBytes",))(before, after)
 
 
 def _key_required(before: Behaviour, after: Behaviour) -> Iterator[Change]:
@@ -115,7 +119,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         _CLIENTS,
         "a call may take less time than it could: `deadline.default` or `deadline.max`",
         "give the method a `deadline` of its own, as long as it was",
-        _lowered(parse_duration, "deadline.default", "deadline.max"),
+        _lowered(parse_duration, ("deadline.default",), ("deadline.max",)),
     ),
     Rule(
         "STREAM_NO_SHORTEN",
@@ -123,7 +127,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         _CLIENTS,
         "a stream may last, or be silent, for less time than it could: `streaming.maxDuration`, `streaming.idleTimeout`",
         "give the method a `streaming` of its own, as generous as it was",
-        _lowered(parse_duration, "streaming.maxDuration", "streaming.idleTimeout"),
+        _lowered(parse_duration, ("streaming.maxDuration",), ("streaming.idleTimeout",)),
     ),
     Rule(
         "RATE_LIMIT_NO_LOWER",
@@ -139,7 +143,11 @@ RULES: tuple[Rule[Behaviour], ...] = (
         _CLIENTS,
         "fewer calls or streams may run at once than could",
         "give the method a `concurrencyLimiter` of its own, as generous as it was",
-        _lowered(float, "concurrencyLimiter.limit", "concurrencyLimiter.maxLimit", "concurrencyLimiter.maxStreams"),
+        _lowered(
+            float,
+            ("concurrencyLimiter.limit", "concurrencyLimiter.maxLimit"),
+            ("concurrencyLimiter.maxStreams",),
+        ),
     ),
     Rule(
         "MESSAGE_SIZE_NO_LOWER",

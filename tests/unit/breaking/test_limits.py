@@ -52,6 +52,12 @@ POLICIES = {
         {"concurrencyLimiter.maxLimit": "100"},
         "CONCURRENCY_LIMIT_NO_LOWER",
     ),
+    "as many at once, by latency": ({"concurrencyLimiter.limit": "10"}, {"concurrencyLimiter.maxLimit": "10"}, ""),
+    "fewer at once, by latency": (
+        {"concurrencyLimiter.limit": "10"},
+        {"concurrencyLimiter.maxLimit": "9"},
+        "CONCURRENCY_LIMIT_NO_LOWER",
+    ),
     "fewer streams": (
         {"concurrencyLimiter.maxStreams": "10"},
         {"concurrencyLimiter.maxStreams": "9"},
