@@ -256,7 +256,7 @@ def test_a_service_configuration_is_copied_and_its_rules_are_served(
     assert Path("shop/contract/jobs.yaml").read_text() == JOBS
     assert main(["explain", "GetOperation", "--project", "shop"]) == 0
     assert "route  GET /v1/{name=jobs/*}" in capsys.readouterr().out
-    Path("shop/contract/jobs.yaml").write_text(JOBS.replace("jobs", "tasks"))
+    Path("shop/contract/jobs.yaml").write_text(JOBS.replace("jobs/*", "jobs/**"))
     assert main(["check", "--project", "shop"]) == 10
     assert main(["generate", "--project", "shop"]) == 0
     assert main(["check", "--project", "shop"]) == 0
@@ -345,7 +345,7 @@ def test_without_permission_to_write_nothing_is_written(project: Path, locked: s
     here = project.parent
     grow(project)
     proto = project / "contract/greeter.proto"
-    proto.write_text(proto.read_text().replace("/v1/greetings/", "/v2/greetings/"))
+    proto.write_text(proto.read_text().replace("/v1/greetings/{name}", "/v1/greetings/{name=**}"))
     before = tree(here)
     (here / locked).chmod(0o555)
     # Root may write anywhere unless it gives that up.
@@ -403,7 +403,7 @@ sys.addaudithook(crash)
 main(["generate"])
 """
     (project / "contract/greeter.proto").write_text(
-        (project / "contract/greeter.proto").read_text().replace("/v1/greetings/", "/v2/greetings/")
+        (project / "contract/greeter.proto").read_text().replace("/v1/greetings/{name}", "/v1/greetings/{name=**}")
     )
     assert subprocess.run([sys.executable, "-c", source], env=ENVIRONMENT, check=False).returncode == 9
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from generator.errors import InputError
-from generator.project import build
+from generator.project import deciding
 from generator.project.generating import generate, preview
 from generator.project.new import Request, new
 from generator.project.settled import settled
@@ -74,7 +74,7 @@ def lock(project: Path) -> dict[str, object]:
 
 def findings(project: Path) -> list[str]:
     with pytest.raises(InputError) as raised:
-        build.changes(project)
+        deciding.changes(project)
     return [str(finding) for finding in raised.value.findings]
 
 
@@ -157,7 +157,7 @@ def test_on_another_machine_the_pack_is_of_the_locked_commit(project: Path, tmp_
     repository(tmp_path / "repo", "two", "v1")
     subprocess.run(["rm", "-r", tmp_path / "cache"], check=True)
 
-    assert build.changes(project)[1].written == ()
+    assert deciding.changes(project)[1].written == ()
     assert list(lock(project)["packs"].values()) == [first]
 
 

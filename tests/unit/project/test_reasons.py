@@ -27,6 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / "contract/clock.proto").write_text(CLOCK)
     edit(project / "pyproject.toml", 'contracts = ["greeter.proto"]', 'contracts = ["greeter.proto", "clock.proto"]')
     edit(project / "src/demo/app.py", "from .handlers.", "from .handlers.clock import Clock as Clock\nfrom .handlers.")
+    edit(project / "pyproject.toml", "[tool.holdfast]\n", '[tool.holdfast]\nbreaking = "NONE"\n')
     assert main(["generate", "--project", str(project), "--quiet"]) == 0
     return project
 
