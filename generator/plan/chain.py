@@ -27,6 +27,10 @@ def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
     return spec.observability.metrics.exporter != "none"
 
 
+def _shedding(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.load_shedding is not None
+
+
 def _concurrency(policy: ServerPolicy, spec: SpecBody) -> bool:
     return policy.concurrency_limiter is not None
 
@@ -47,6 +51,7 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("metrics", _metrics, "", "duration and outcome"),
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
+    StageRule("load_shedding", _shedding, "loadShedding", "refuses the least critical work while overloaded"),
     StageRule(
         "concurrency_limit", _concurrency, "concurrencyLimiter", "refuses calls beyond what the service can do at once"
     ),

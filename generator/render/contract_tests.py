@@ -28,6 +28,7 @@ _MECHANISMS = {
     "test_circuit_breaker": "circuit_breaker",
     "test_concurrency_limit": "concurrency_limit",
     "test_fallbacks": "fallback",
+    "test_load_shedding": "load_shedding",
 }
 
 

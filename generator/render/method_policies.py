@@ -28,6 +28,11 @@ def _deadline(deadline: Deadline | None) -> Construct | None:
     return Construct("DeadlinePolicy", dict(deadline)) if deadline else None
 
 
+def _shedding(plan: MethodPlan) -> Construct | None:
+    shedding = plan.policy.load_shedding
+    return Construct("SheddingPolicy", dict(shedding)) if shedding else None
+
+
 def _concurrency(plan: MethodPlan) -> Construct | None:
     limiter = plan.policy.concurrency_limiter
     if limiter is None:
@@ -98,6 +103,7 @@ def _breaker_fallback(plan: MethodPlan) -> Construct | None:
 
 # The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
 _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
+    "load_shedding": _shedding,
     "concurrency": _concurrency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),
     "breaker": lambda plan: _breaker(plan.policy.circuit_breaker),

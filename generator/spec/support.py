@@ -23,7 +23,6 @@ class NotYet:
 
 # Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
 MECHANISMS: tuple[NotYet, ...] = (
-    NotYet("loadShedding", off=(False,)),
     NotYet("rateLimiter", off=(False,)),
     NotYet("validation", off=(False,)),
     NotYet("idempotency", off=(False,)),

@@ -17,6 +17,15 @@ class DeadlinePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SheddingPolicy:
+    """When the process counts as overloaded, and work is refused."""
+
+    event_loop_lag: float  # seconds
+    cpu_threshold: float  # percent of the CPUs that the process may use
+    cool_off: float  # seconds that shedding lasts after the last sign of overload
+
+
+@dataclass(frozen=True, slots=True)
 class ConcurrencyPolicy:
     """How many calls run at once; methods of one `scope` count together."""
 
@@ -69,6 +78,7 @@ class MethodPolicy:
 
     deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
+    load_shedding: SheddingPolicy | None = None
     concurrency: ConcurrencyPolicy | None = None
     fallback: FallbackPolicy | None = None  # answers where the handler fails
     breaker: BreakerPolicy | None = None

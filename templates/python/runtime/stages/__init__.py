@@ -17,6 +17,7 @@ from . import (
     drain_gate,
     error_mapper,
     fallback,
+    load_shedding,
     metrics,
 )
 from .environment import Environment
@@ -40,6 +41,7 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("metrics", metrics.for_method),
     ("access_log", access_log.for_method),
     ("drain_gate", drain_gate.for_method),
+    ("load_shedding", load_shedding.for_method),
     ("concurrency_limit", concurrency_limit.for_method),
     ("fallback", fallback.for_method),
     ("circuit_breaker", circuit_breaker.for_method),

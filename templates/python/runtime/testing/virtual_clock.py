@@ -79,11 +79,16 @@ class VirtualClock:
             timer = heapq.heappop(self._timers)
             if timer.callback is None:
                 continue
-            self._now = timer.at
+            self._now = max(self._now, timer.at)
             timer.callback()
             await _settle()
         self._now = until
         await _settle()
+
+    async def stall(self, seconds: float) -> None:
+        """Let that much time pass as when something keeps the event loop busy: whatever was due on the way is late."""
+        self._now += seconds
+        await self.advance(0.0)
 
 
 async def _settle() -> None:
