@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
-from generator.contract.model import Kind
+from generator.contract.model import Kind, Rpc
+from generator.errors import Finding
 from generator.spec.breaker import Fallback
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Resolved
+from generator.spec.units import format_duration
+
+
+def check_streams(rpc: Rpc, resolved: Resolved[ServerPolicy]) -> Iterator[Finding]:
+    """Limits of a stream that its deadline would never let it reach."""
+    streaming, deadline = resolved.policy.streaming, resolved.policy.deadline
+    if streaming is None or deadline is None:
+        return
+    for path, limit in (
+        ("streaming.idleTimeout", streaming.idle_timeout),
+        ("streaming.maxDuration", streaming.max_duration),
+    ):
+        if limit is not None and limit > deadline.max:
+            place = next((setting.place for setting in resolved.settings if setting.path == path), None)
+            message = (
+                f"{path} ({format_duration(limit)}) is more than deadline.max ({format_duration(deadline.max)}), "
+                f"which ends {rpc.full_name} before"
+            )
+            yield Finding(
+                place or rpc.place, "values-out-of-order", message, "raise deadline.max of the methods that stream"
+            )
+
 
 _KEYS = {"concurrency_limiter": "concurrencyLimiter"}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from generator.contract.model import Contract, Service
 from generator.errors import Finding, InputError
-from generator.plan.applicable import applicable
+from generator.plan.applicable import applicable, check_streams
 from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
@@ -46,6 +46,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
                 continue
             findings += fallbacks.check(service, rpc, resolved)
             resolved = applicable(resolved, rpc.kind)
+            findings += check_streams(rpc, resolved)
             methods.append(MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, body)))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)

@@ -31,6 +31,10 @@ def _shedding(policy: ServerPolicy, spec: SpecBody) -> bool:
     return policy.load_shedding is not None
 
 
+def _streaming(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.streaming is not None
+
+
 def _concurrency(policy: ServerPolicy, spec: SpecBody) -> bool:
     return policy.concurrency_limiter is not None
 
@@ -60,6 +64,7 @@ STAGES: tuple[StageRule, ...] = (
     StageRule(
         "deadline", _always, "deadline", "ends the handler when time is up; the caller's own where the policy is off"
     ),
+    StageRule("streaming", _streaming, "streaming", "ends streams that are idle or last too long"),
     StageRule("error_mapper", _always, "", "turns what the handler raised into the declared error"),
 )
 

@@ -29,6 +29,7 @@ _MECHANISMS = {
     "test_concurrency_limit": "concurrency_limit",
     "test_fallbacks": "fallback",
     "test_load_shedding": "load_shedding",
+    "test_streaming": "streaming",
 }
 
 

@@ -33,6 +33,13 @@ def _shedding(plan: MethodPlan) -> Construct | None:
     return Construct("SheddingPolicy", dict(shedding)) if shedding else None
 
 
+def _streaming(plan: MethodPlan) -> Construct | None:
+    streaming = plan.policy.streaming
+    if streaming is None:
+        return None
+    return Construct("StreamingPolicy", {name: value for name, value in streaming if value is not None})
+
+
 def _concurrency(plan: MethodPlan) -> Construct | None:
     limiter = plan.policy.concurrency_limiter
     if limiter is None:
@@ -108,4 +115,5 @@ _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
     "fallback": lambda plan: _fallback(plan.policy.fallback),
     "breaker": lambda plan: _breaker(plan.policy.circuit_breaker),
     "breaker_fallback": _breaker_fallback,
+    "streaming": _streaming,
 }

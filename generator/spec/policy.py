@@ -39,11 +39,14 @@ class Streaming(Model):
     """Limits of streaming calls."""
 
     idle_timeout: PositiveDuration | None = setting(
-        None, "A stream without a message for longer is ended.", example="5s"
+        None, "A stream without a message in either direction for longer is ended.", example="5s"
     )
     max_duration: PositiveDuration | None = setting(None, "A stream that lasts longer is ended.", example="1h")
-    max_buffered_messages: Count = setting(16, "Messages held for a slow peer, in each direction.")
-    max_message_bytes: Size | None = setting(None, "Largest single message.", example="64KiB")
+    max_buffered_messages: Count = setting(
+        16,
+        "Messages that a WebSocket takes in ahead of the handler, before its sender is held back; elsewhere one is read when the handler asks for it, and everywhere one at a time is sent.",
+    )
+    max_message_bytes: Size | None = setting(None, "Largest single message, in its protobuf form.", example="64KiB")
 
 
 class Validation(Model):

@@ -26,7 +26,6 @@ MECHANISMS: tuple[NotYet, ...] = (
     NotYet("rateLimiter", off=(False,)),
     NotYet("validation", off=(False,)),
     NotYet("idempotency", off=(False,)),
-    NotYet("streaming", off=(False,)),
 )
 # The same for calls to a dependency.
 CLIENT_MECHANISMS: tuple[NotYet, ...] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from grpc import StatusCode
@@ -32,6 +32,9 @@ class Wire(Protocol):
 
     async def send(self, message: Message) -> None:
         """Send one message of a response stream; returns when the transport's buffer has room for the next."""
+
+
+WireT = TypeVar("WireT", bound=Wire)
 
 
 class Call:
@@ -176,6 +179,11 @@ class Call:
             if self._request is None:
                 raise ServiceError(StatusCode.INVALID_ARGUMENT, "the request message is missing")
         return self._request
+
+    def wrap_wire(self, wrap: Callable[[Wire], WireT]) -> WireT:
+        """Put something between the call and its transport, for a stage that looks at each message; returns it."""
+        wire = self._wire = wrap(self._wire)
+        return wire
 
     async def requests(self) -> AsyncGenerator[Message, None]:
         """The messages of a request stream, as they arrive."""

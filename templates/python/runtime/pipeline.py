@@ -32,6 +32,7 @@ ORDER: tuple[str, ...] = (
     "fallback",
     "circuit_breaker",
     "deadline",
+    "streaming",
     "error_mapper",
 )
 """Every place in the chain, outermost first. A user's stage may stand before or after any of them."""

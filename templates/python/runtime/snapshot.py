@@ -43,6 +43,16 @@ class ConcurrencyPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamingPolicy:
+    """Limits of a streaming call; times in seconds."""
+
+    idle_timeout: float | None = None  # without a message in either direction
+    max_duration: float | None = None
+    max_buffered_messages: int = 16  # that a WebSocket takes in ahead of the handler
+    max_message_bytes: int | None = None  # of one message, in its protobuf form
+
+
+@dataclass(frozen=True, slots=True)
 class BreakerPolicy:
     """When a circuit breaker opens, for how long, and how it closes; times in seconds, rates in percent."""
 
@@ -83,6 +93,7 @@ class MethodPolicy:
     fallback: FallbackPolicy | None = None  # answers where the handler fails
     breaker: BreakerPolicy | None = None
     breaker_fallback: FallbackPolicy | None = None  # answers while the breaker is open, before `fallback`
+    streaming: StreamingPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from . import (
     fallback,
     load_shedding,
     metrics,
+    streaming,
 )
 from .environment import Environment
 
@@ -46,6 +47,7 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("fallback", fallback.for_method),
     ("circuit_breaker", circuit_breaker.for_method),
     ("deadline", deadline.for_method),
+    ("streaming", streaming.for_method),
     ("error_mapper", error_mapper.for_method),
 )
 

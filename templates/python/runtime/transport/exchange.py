@@ -213,10 +213,10 @@ class Exchange:
             self.connection.write(b"0\r\n\r\n")
         self._finish()
 
-    def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
-        """Answer with that head, and go on as a WebSocket, whose messages have at most `limit` bytes."""
+    def become_web_socket(self, head: bytes, limit: int, held: int | None) -> WebSocketConnection:
+        """Answer with that head, and go on as a WebSocket of messages of at most `limit` bytes, of which it holds `held`."""
         self.started = True
-        return self.connection.become_web_socket(head, limit)
+        return self.connection.become_web_socket(head, limit, held)
 
     async def cut(self) -> None:
         """Close the connection short of the body's end, so that nobody can take it for whole."""

@@ -115,12 +115,12 @@ class HttpConnection(asyncio.Protocol):
             self._reading = True
             self._transport.resume_reading()
 
-    def become_web_socket(self, head: bytes, limit: int) -> WebSocketConnection:
+    def become_web_socket(self, head: bytes, limit: int, held: int | None) -> WebSocketConnection:
         """Answer the request at hand with that head, and speak WebSocket from then on, messages of `limit` bytes at most."""
         self.listening.connections.discard(self)
         self._stop_timer()
         self._transport.write(head)
-        socket = WebSocketConnection(self._transport, self.listening.connections, self.serving, limit=limit)
+        socket = WebSocketConnection(self._transport, self.listening.connections, self.serving, limit=limit, held=held)
         self.serving = None
         self._transport.set_protocol(socket)
         return socket

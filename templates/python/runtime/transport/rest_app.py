@@ -60,6 +60,11 @@ class RestApp:
         self._limit = policy.max_body_bytes
         self._spawn = spawn
         self._observe_refusal = observe_refusal
+        self._held = {
+            path: policy.streaming.max_buffered_messages
+            for path, policy in definition.policies.methods.items()
+            if policy.streaming is not None
+        }
         ignore = policy.unknown_fields == "ignore"
 
         def served(route: Route, verb: str) -> ServedRoute:
@@ -164,7 +169,8 @@ class RestApp:
         except ServiceError as error:
             await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
             return
-        wire = WebSocketWire(found.target, exchange, found.values, exchange.query, limit=self._limit)
+        held = self._held.get(found.target.route.method.path)
+        wire = WebSocketWire(found.target, exchange, found.values, exchange.query, limit=self._limit, held=held)
         call = self._incoming(exchange, found.target.route, wire)
         wire.headers = call.headers
         try:

@@ -36,12 +36,19 @@ class WebSocketConnection(asyncio.Protocol):
     """
 
     def __init__(
-        self, transport: asyncio.Transport, connections: set[Any], serving: asyncio.Task[Any] | None, *, limit: int
+        self,
+        transport: asyncio.Transport,
+        connections: set[Any],
+        serving: asyncio.Task[Any] | None,
+        *,
+        limit: int,
+        held: int | None = None,
     ) -> None:
         self.serving = serving
         self._transport = transport
         self._connections = connections
         self._limit = limit  # bytes of a message
+        self._held = _QUEUED_MESSAGES if held is None else held  # messages; then the peer is held back
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limit)
         self._loop = asyncio.get_running_loop()
         self._message = bytearray()  # of which not every fragment is there
@@ -76,7 +83,7 @@ class WebSocketConnection(asyncio.Protocol):
         if isinstance(message, ServiceError):
             raise message
         self._queued -= len(message)
-        if self._held_back and self._queued <= _QUEUED_BYTES // 2 and len(self._inbox) <= _QUEUED_MESSAGES // 2:
+        if self._held_back and self._queued <= _QUEUED_BYTES // 2 and len(self._inbox) <= self._held // 2:
             self._take_in()
         return message
 
@@ -182,7 +189,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._arrived.set()
         if isinstance(message, bytes):
             self._queued += len(message)
-        if not self._held_back and (self._queued > _QUEUED_BYTES or len(self._inbox) > _QUEUED_MESSAGES):
+        if not self._held_back and (self._queued > _QUEUED_BYTES or len(self._inbox) > self._held):
             self._held_back = True
             self._transport.pause_reading()
 

@@ -1,4 +1,4 @@
-"""Fallbacks are held against the contract, and stand only where they can answer."""
+"""Mechanisms stand where they can do something: fallbacks that fit the contract, limits that can be reached."""
 
 from __future__ import annotations
 
@@ -94,3 +94,24 @@ def test_an_inherited_fallback_is_none_of_a_streams(tmp_path: Path) -> None:
 def test_no_fallback_is_no_stage(tmp_path: Path) -> None:
     made = planned(tmp_path, "fallback: none\n  circuitBreaker: {failureThreshold: 3, fallback: none}")
     assert "fallback" not in method(made, "Get").chain
+
+
+@pytest.mark.parametrize(
+    ("streaming", "finding"),
+    [
+        ("idleTimeout: 31s", "5:15: values-out-of-order: streaming.idleTimeout (31s) is more than deadline.max (30s)"),
+        ("maxDuration: 1h", "5:15: values-out-of-order: streaming.maxDuration (1h) is more than deadline.max (30s), "),
+    ],
+)
+def test_a_limit_that_no_stream_would_reach_is_refused(tmp_path: Path, streaming: str, finding: str) -> None:
+    with pytest.raises(InputError) as caught:
+        planned(tmp_path, f"streaming: {{{streaming}}}")
+    assert [str(each) for each in caught.value.findings if finding in str(each)], str(caught.value)
+
+
+def test_limits_of_streams_are_none_of_a_unary_calls(tmp_path: Path) -> None:
+    made = planned(tmp_path, "streaming: {idleTimeout: 5s}\n  concurrencyLimiter: {algorithm: fixed, limit: 3}")
+    unary, stream = method(made, "Get"), method(made, "Watch")
+    assert ("streaming" in unary.chain, "concurrency_limit" in unary.chain) == (False, True)
+    assert ("streaming" in stream.chain, "concurrency_limit" in stream.chain) == (True, False)
+    assert not [setting.path for setting in unary.settings if setting.path.startswith("streaming")]
