@@ -45,7 +45,8 @@ class Hedging:
         forks = [outgoing.fork(attempt) for attempt in range(self._policy.max_attempts, 0, -1)]  # still to be sent
         running: dict[asyncio.Task[None], Outgoing] = {}
         failure: DependencyError | None = None
-        wait = 0.0
+        _send(forks.pop(), proceed, running)
+        wait = self._policy.delay
         try:
             while forks or running:
                 ended = await self._first_to_end(running, wait if forks else None)
@@ -60,8 +61,7 @@ class Hedging:
                         forks.clear()
                 if forks and (not ended or wait == 0.0):
                     if self._affords(outgoing, forks):
-                        fork = forks.pop()
-                        running[asyncio.create_task(_run(fork, proceed))] = fork
+                        _send(forks.pop(), proceed, running)
                     wait = self._policy.delay
             if failure is not None:
                 raise failure
@@ -87,8 +87,6 @@ class Hedging:
 
     def _affords(self, outgoing: Outgoing, forks: list[Outgoing]) -> bool:
         """Whether there are time and budget for one more attempt; `forks` is emptied where there will be none."""
-        if forks[-1].attempt == 1:
-            return True
         now = self._clock.now()
         if outgoing.until is None or now < outgoing.until:
             if self._budget is None or self._budget.spend(now):
@@ -99,8 +97,11 @@ class Hedging:
         return False
 
 
-async def _run(fork: Outgoing, proceed: Endpoint) -> None:
-    await proceed(fork)
+def _send(fork: Outgoing, proceed: Endpoint, running: dict[asyncio.Task[None], Outgoing]) -> None:
+    async def run() -> None:
+        await proceed(fork)
+
+    running[asyncio.create_task(run())] = fork
 
 
 def _failure(task: asyncio.Task[None]) -> DependencyError | None:

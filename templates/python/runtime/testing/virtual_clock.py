@@ -75,6 +75,7 @@ class VirtualClock:
     async def advance(self, seconds: float) -> None:
         """Let that much time pass: whatever is due on the way happens, at its time."""
         until = self._now + seconds
+        await _settle()  # what has just begun may be about to sleep
         while self._timers and self._timers[0].at <= until:
             timer = heapq.heappop(self._timers)
             if timer.callback is None:
