@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.contract.model import Contract
+from generator.contract.model import Contract, Service
 from generator.errors import Finding, InputError
-from generator.plan.model import DependencyPlan
-from generator.spec.dependencies import Dependency
+from generator.plan.model import DependencyPlan, OutgoingPlan
+from generator.plan.outgoing import resolve_calls
+from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.layers import client_layers
 from generator.spec.load import Spec
-from generator.spec.resolve import resolve_client
+from generator.spec.resolve import Resolved, resolve_client
 
 
 def dependency_contracts(spec: Spec) -> tuple[str, ...]:
@@ -31,22 +32,35 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
             findings.append(problem)
             continue
         try:
-            plans.append(_plan(contract, spec, name, dependency, dependency.contract))
+            whole = resolve_client(client_layers(spec, name, ""))
         except InputError as error:
             findings += error.findings
+            continue
+        services = contract.dependencies[dependency.contract]
+        calls, wrong = resolve_calls(contract, spec, name, services)
+        findings += wrong
+        plans.append(_plan(spec, name, dependency, dependency.contract, services, whole, calls))
     return tuple(plans), findings
 
 
-def _plan(contract: Contract, spec: Spec, name: str, dependency: Dependency, path: str) -> DependencyPlan:
-    resolved = resolve_client(client_layers(spec, name, ""))
+def _plan(
+    spec: Spec,
+    name: str,
+    dependency: Dependency,
+    path: str,
+    services: tuple[Service, ...],
+    whole: Resolved[ClientPolicy],
+    calls: tuple[OutgoingPlan, ...],
+) -> DependencyPlan:
     return DependencyPlan(
         name=name,
         protocol=dependency.protocol,
         contract=path,
         target=dependency.target,
-        services=contract.dependencies[path],
-        policy=resolved.policy,
-        settings=resolved.settings,
+        services=services,
+        policy=whole.policy,
+        settings=whole.settings,
+        calls=calls,
         place=spec.key_place("spec", "dependencies", name),
     )
 

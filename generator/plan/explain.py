@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from generator.contract.model import HttpRule
 from generator.errors import InputError, Place, printable
 from generator.plan.chain import STAGES
-from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, Plan, ServicePlan
+from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, OutgoingPlan, Plan, ServicePlan
+from generator.plan.outgoing import is_idempotent
 from generator.spec.resolve import Setting
 from generator.spec.selectors import match, parse_selector
 
@@ -105,8 +106,19 @@ def _dependency_lines(plan: Plan) -> Iterator[str]:
         yield f"  {printable(facts)}  ({dependency.place})"
         for setting in dependency.settings:
             yield _setting_line(setting)
-        for rpc in dependency.rpcs:
-            yield f"     rpc  {printable(rpc.name)}  {rpc.kind.value}  {printable(rpc.path)}"
+        for call in dependency.calls:
+            yield from _call_lines(call, dependency)
+
+
+def _call_lines(call: OutgoingPlan, dependency: DependencyPlan) -> Iterator[str]:
+    """The RPC, its chain, and what is its own of its policy."""
+    rpc = call.rpc
+    idempotent = "  idempotent" if is_idempotent(rpc) else ""
+    yield f"     rpc  {printable(rpc.name)}  {rpc.kind.value}  {printable(rpc.path)}{idempotent}"
+    yield f"          {' > '.join(call.chain)}"
+    for setting in call.settings:
+        if setting not in dependency.settings:
+            yield f"   {_setting_line(setting)}"
 
 
 def _error_lines(plan: Plan) -> Iterator[str]:
@@ -151,9 +163,19 @@ def _dependency_json(dependency: DependencyPlan) -> dict[str, object]:
         "protocol": dependency.protocol,
         "target": dependency.target,
         "contract": dependency.contract,
-        "methods": [{"path": rpc.path, "kind": rpc.kind.value} for rpc in dependency.rpcs],
+        "methods": [_call_json(call) for call in dependency.calls],
         "settings": [_setting_json(setting) for setting in dependency.settings],
         "at": str(dependency.place),
+    }
+
+
+def _call_json(call: OutgoingPlan) -> dict[str, object]:
+    return {
+        "path": call.rpc.path,
+        "kind": call.rpc.kind.value,
+        "idempotent": is_idempotent(call.rpc),
+        "chain": list(call.chain),
+        "settings": [_setting_json(setting) for setting in call.settings],
     }
 
 

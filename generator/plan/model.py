@@ -53,8 +53,21 @@ class RoutePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingPlan:
+    """One RPC of a dependency with the resolved policy of the calls to it; `settings` and `chain` as in MethodPlan."""
+
+    rpc: Rpc
+    policy: ClientPolicy
+    settings: tuple[Setting, ...]
+    chain: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyPlan:
-    """A service that this one calls, and the policy of those calls; `settings` as in MethodPlan."""
+    """A service that this one calls.
+
+    `policy` and `settings` are those of the dependency as a whole, `calls` those of each RPC, in declaration order.
+    """
 
     name: str
     protocol: str
@@ -63,6 +76,7 @@ class DependencyPlan:
     services: tuple[Service, ...]  # of its contract, in declaration order
     policy: ClientPolicy
     settings: tuple[Setting, ...]
+    calls: tuple[OutgoingPlan, ...]
     place: Place
 
     @property

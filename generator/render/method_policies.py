@@ -76,7 +76,8 @@ def _fallback(fallback: Fallback | None) -> Construct | None:
     return Construct("FallbackPolicy", {"kind": "cache", "ttl": fallback.ttl, "max_entries": fallback.max_entries})
 
 
-def _breaker(breaker: CircuitBreaker | None) -> Construct | None:
+def breaker_policy(breaker: CircuitBreaker | None) -> Construct | None:
+    """The breaker, whether around a handler or around calls to a dependency; its fallback apart."""
     if breaker is None:
         return None
     fields: dict[str, object] = {}
@@ -113,7 +114,7 @@ _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
     "load_shedding": _shedding,
     "concurrency": _concurrency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),
-    "breaker": lambda plan: _breaker(plan.policy.circuit_breaker),
+    "breaker": lambda plan: breaker_policy(plan.policy.circuit_breaker),
     "breaker_fallback": _breaker_fallback,
     "streaming": _streaming,
 }

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator.plan.model import DependencyPlan, Plan
+from generator.plan.model import Plan
 from generator.render.method_policies import method_policy
+from generator.render.outgoing_policies import dependency_policy
 from generator.render.python import Construct, literal
 from generator.spec.server import Cors, Keepalive
 
@@ -90,13 +91,7 @@ def _sections(plan: Plan) -> dict[str, object]:
 def _dependencies(plan: Plan) -> dict[str, object]:
     if not plan.dependencies:
         return {}
-    return {"dependencies": {dependency.name: _dependency(dependency) for dependency in plan.dependencies}}
-
-
-def _dependency(plan: DependencyPlan) -> Construct:
-    timeout = plan.policy.timeout
-    calls = {"attempt_timeout": timeout.attempt, "total_timeout": timeout.total} if timeout else {}
-    return Construct("DependencyPolicy", {"target": plan.target, "calls": Construct("OutgoingPolicy", calls)})
+    return {"dependencies": {dependency.name: dependency_policy(dependency) for dependency in plan.dependencies}}
 
 
 def _keepalive(keepalive: Keepalive) -> Construct:

@@ -31,18 +31,11 @@ MECHANISMS: tuple[NotYet, ...] = (
 CLIENT_MECHANISMS: tuple[NotYet, ...] = (
     NotYet("fallback", off=(False, "none", {"kind": "none"})),
     NotYet("timeout.connect"),
-    NotYet("adaptiveTimeout", off=(False,)),
-    NotYet("idempotency", off=(False,)),
-    NotYet("retry", off=(False, {"maxAttempts": 1})),
-    NotYet("hedging", off=(False,)),
     NotYet("rateLimiter", off=(False,)),
-    NotYet("circuitBreaker", off=(False,)),
-    NotYet("bulkhead", off=(False,)),
 )
 SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.methods.*.calls", off=([],)),
     NotYet("spec.dependencies.*.optional", off=(False,)),
-    NotYet("spec.dependencies.*.methods", off=({},)),
     NotYet("spec.auth", off=(False,)),
     NotYet("spec.tls", off=({}, {"mode": "off"})),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),

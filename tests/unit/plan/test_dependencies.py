@@ -23,8 +23,13 @@ service Shop { rpc Buy(M) returns (M); }
 """,
     "stock.proto": """\
 syntax = "proto3"; package stock;
-message Item {}
-service Stock { rpc Reserve(Item) returns (Item); rpc Watch(Item) returns (stream Item); }
+message Item { string key = 1; int32 count = 2; }
+service Stock {
+  rpc Reserve(Item) returns (Item);
+  rpc Watch(Item) returns (stream Item);
+  rpc Count(Item) returns (Item) { option idempotency_level = NO_SIDE_EFFECTS; }
+  rpc Load(stream Item) returns (Item) { option idempotency_level = IDEMPOTENT; }
+}
 service Audit { rpc List(Item) returns (Item); }
 """,
     "types.proto": 'syntax = "proto3"; package types; message T {} service Empty {}',
@@ -56,7 +61,13 @@ STOCK = """\
 def test_a_dependency_has_its_services_its_policy_and_the_line_of_each_value(tmp_path: Path) -> None:
     (stock,) = plan(tmp_path, STOCK).dependencies
     assert (stock.name, stock.protocol, stock.target) == ("stock", "grpc", "dns:///stock:50051")
-    assert [rpc.full_name for rpc in stock.rpcs] == ["stock.Stock.Reserve", "stock.Stock.Watch", "stock.Audit.List"]
+    assert [rpc.full_name for rpc in stock.rpcs] == [
+        "stock.Stock.Reserve",
+        "stock.Stock.Watch",
+        "stock.Stock.Count",
+        "stock.Stock.Load",
+        "stock.Audit.List",
+    ]
     assert [(each.path, each.value, each.place.line if each.place else 0) for each in stock.settings] == [
         ("timeout.attempt", "300ms", 6),
         ("timeout.total", "900ms", 6),
@@ -107,5 +118,50 @@ def test_explain_shows_whom_the_service_calls(tmp_path: Path) -> None:
     assert [method["path"] for method in stock["methods"]] == [
         "/stock.Stock/Reserve",
         "/stock.Stock/Watch",
+        "/stock.Stock/Count",
+        "/stock.Stock/Load",
         "/stock.Audit/List",
     ]
+
+
+def chains(made: Plan) -> dict[str, tuple[str, ...]]:
+    (stock,) = made.dependencies
+    return {call.rpc.name: call.chain for call in stock.calls}
+
+
+def test_only_rpcs_that_may_happen_twice_are_tried_again(tmp_path: Path) -> None:
+    found = chains(plan(tmp_path, STOCK + "      retry: {maxAttempts: 3}\n      hedging: {delay: 100ms}\n"))
+    assert {name: [stage for stage in chain if stage in ("retry", "hedging")] for name, chain in found.items()} == {
+        "Reserve": [],
+        "Watch": [],
+        "Count": ["hedging"],
+        "Load": [],
+        "List": [],
+    }
+
+
+def test_a_key_makes_every_call_but_those_that_send_streams_repeatable(tmp_path: Path) -> None:
+    found = chains(plan(tmp_path, STOCK + "      retry: {maxAttempts: 3}\n      idempotency: {field: key}\n"))
+    assert [name for name, chain in found.items() if "retry" in chain] == ["Reserve", "Watch", "Count", "List"]
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("Reserve: {retry: {maxAttempts: 2}}", "not-repeatable"),
+        ("Reserve: {hedging: {delay: 1s}}", "not-repeatable"),
+        ("Load: {retry: {maxAttempts: 2}, idempotency: {header: Idempotency-Key}}", "not-repeatable"),
+        ("Watch: {hedging: {delay: 1s}, idempotency: {header: Idempotency-Key}}", "not-repeatable"),
+        ("Count: {idempotency: {field: count}}", "idempotency-field"),
+        ("Count: {idempotency: {field: nothing}}", "idempotency-field"),
+        ("Cuont: {retry: {maxAttempts: 2}}", "unknown-method"),
+    ],
+)
+def test_what_a_method_asks_for_and_cannot_have_is_told_at_its_line(tmp_path: Path, method: str, expected: str) -> None:
+    assert findings(tmp_path, f"{STOCK}      methods:\n        {method}\n") == [(expected, 8)]
+
+
+def test_a_method_that_is_called_in_another_way_has_a_policy_of_its_own(tmp_path: Path) -> None:
+    (stock,) = plan(tmp_path, STOCK + "      methods: {Count: {timeout: {attempt: 50ms}}}\n").dependencies
+    attempts = {call.rpc.name: call.policy.timeout.attempt for call in stock.calls if call.policy.timeout}
+    assert attempts == {"Reserve": 0.3, "Watch": 0.3, "Count": 0.05, "Load": 0.3, "List": 0.3}

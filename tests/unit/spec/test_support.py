@@ -66,8 +66,8 @@ def test_a_dependency_that_speaks_another_protocol_is_refused_at_its_line() -> N
     assert line.startswith("s.yaml:4:7: not-supported-yet: spec.dependencies.fx.protocol: http is not supported yet; ")
 
 
-@pytest.mark.parametrize("text", ["optional: true", "methods: {Get: {}}"])
-def test_a_dependency_has_no_overrides_and_is_not_optional_yet(text: str) -> None:
+@pytest.mark.parametrize("text", ["optional: true"])
+def test_a_dependency_is_not_optional_yet(text: str) -> None:
     (line,) = refused(dependency(text))
     assert f"spec.dependencies.stock.{text.partition(':')[0]} is not supported yet" in line
 

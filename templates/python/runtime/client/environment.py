@@ -13,7 +13,15 @@ from ..measures import uncounted
 from ..policies.adaptive_timeout import AdaptiveTimeout
 from ..policies.breaker import Breaker
 from ..shared import Shared
-from ..snapshot import AdaptiveTimeoutPolicy, BreakerPolicy, DependencyPolicy, OutgoingPolicy, Snapshot
+from ..snapshot import (
+    AdaptiveTimeoutPolicy,
+    BreakerPolicy,
+    DependencyPolicy,
+    HedgingPolicy,
+    OutgoingPolicy,
+    RetryPolicy,
+    Snapshot,
+)
 from .measures import ClientMeasures
 
 if TYPE_CHECKING:
@@ -102,3 +110,19 @@ class Target:
     def repeatable(self) -> bool:
         """Whether an attempt may be made again: nothing happens twice, and the request can be sent again."""
         return (self.idempotent or self.policy.idempotency is not None) and not self.kind.streams_requests
+
+    @property
+    def hedging(self) -> HedgingPolicy | None:
+        """The policy by which attempts are sent beside each other, where they may be."""
+        policy = self.policy.hedging
+        if policy is None or policy.max_attempts < 2 or not self.repeatable or self.kind.streams_responses:
+            return None
+        return policy
+
+    @property
+    def retry(self) -> RetryPolicy | None:
+        """The policy by which an attempt is made again, where it may be, and no other is sent beside it."""
+        policy = self.policy.retry
+        if policy is None or policy.max_attempts < 2 or not self.repeatable or self.hedging is not None:
+            return None
+        return policy

@@ -120,8 +120,8 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 def for_target(target: Target, dependency: Dependency) -> Hedging | None:
     """The RPC's stage; None where attempts are not sent beside each other: by the policy, or as they might harm."""
-    policy = target.policy.hedging
-    if policy is None or policy.max_attempts < 2 or not target.repeatable or target.kind.streams_responses:
+    policy = target.hedging
+    if policy is None:
         return None
     return Hedging(
         policy,

@@ -90,8 +90,8 @@ def budget_of(target: Target, dependency: Dependency) -> RetryBudget | None:
 
 def for_target(target: Target, dependency: Dependency) -> Retry | None:
     """The RPC's stage; None where nothing is tried again: by the policy, or as it might happen twice."""
-    policy = target.policy.retry
-    if policy is None or policy.max_attempts < 2 or not target.repeatable or target.policy.hedging is not None:
+    policy = target.retry
+    if policy is None:
         return None
     outbound = dependency.outbound
     return Retry(

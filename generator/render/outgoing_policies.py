@@ -1,0 +1,76 @@
+"""The resolved policy of the calls to a dependency as Python: a `DependencyPolicy` of the runtime."""
+
+from __future__ import annotations
+
+from generator.plan.model import DependencyPlan
+from generator.plan.outgoing import is_idempotent
+from generator.render.method_policies import breaker_policy
+from generator.render.python import Construct
+from generator.spec.dependencies import AdaptiveTimeout, ClientPolicy, Hedging, IdempotencyKey, Retry
+from generator.spec.limits import Bulkhead
+
+
+def dependency_policy(plan: DependencyPlan) -> Construct:
+    """The dependency's policy; only RPCs whose calls differ from what holds for the dependency are named."""
+    whole = _calls(plan.policy)
+    methods = {call.rpc.path: own for call in plan.calls if (own := _calls(call.policy)) != whole}
+    fields: dict[str, object] = {"target": plan.target, "calls": whole}
+    if methods:
+        fields["methods"] = methods
+    idempotent = frozenset(rpc.path for rpc in plan.rpcs if is_idempotent(rpc))
+    if idempotent:
+        fields["idempotent"] = idempotent
+    return Construct("DependencyPolicy", fields)
+
+
+def _calls(policy: ClientPolicy) -> Construct:
+    """What holds for calls; what is off is left out."""
+    timeout = policy.timeout
+    mechanisms: dict[str, object] = {
+        "attempt_timeout": timeout.attempt if timeout else None,
+        "total_timeout": timeout.total if timeout else None,
+        "idempotency": _idempotency(policy.idempotency),
+        "retry": _retry(policy.retry),
+        "hedging": _hedging(policy.hedging),
+        "circuit_breaker": breaker_policy(policy.circuit_breaker),
+        "bulkhead": _bulkhead(policy.bulkhead),
+        "adaptive_timeout": _adaptive(policy.adaptive_timeout),
+    }
+    return Construct("OutgoingPolicy", {name: made for name, made in mechanisms.items() if made is not None})
+
+
+def _idempotency(key: IdempotencyKey | None) -> Construct | None:
+    return Construct("IdempotencyKeyPolicy", dict(key)) if key else None
+
+
+def _retry(retry: Retry | None) -> Construct | None:
+    if retry is None:
+        return None
+    fields: dict[str, object] = {
+        "max_attempts": retry.max_attempts,
+        "initial_backoff": retry.initial_backoff,
+        "max_backoff": retry.max_backoff,
+        "backoff_multiplier": retry.backoff_multiplier,
+        "jitter": retry.jitter,
+        "codes": frozenset(retry.retryable_status_codes),
+    }
+    if retry.budget is not None:
+        fields["budget"] = Construct("RetryBudgetPolicy", dict(retry.budget))
+    return Construct("RetryPolicy", fields)
+
+
+def _hedging(hedging: Hedging | None) -> Construct | None:
+    if hedging is None:
+        return None
+    codes = frozenset(hedging.non_fatal_status_codes)
+    return Construct(
+        "HedgingPolicy", {"max_attempts": hedging.max_attempts, "delay": hedging.delay, "non_fatal_codes": codes}
+    )
+
+
+def _bulkhead(bulkhead: Bulkhead | None) -> Construct | None:
+    return Construct("BulkheadPolicy", dict(bulkhead)) if bulkhead else None
+
+
+def _adaptive(adaptive: AdaptiveTimeout | None) -> Construct | None:
+    return Construct("AdaptiveTimeoutPolicy", dict(adaptive)) if adaptive else None
