@@ -85,7 +85,7 @@ def test_a_dependency_may_have_a_name_that_python_or_the_runtime_has_taken(tmp_p
 
 def test_where_a_dependency_is_and_how_long_it_may_take_is_in_the_policies(tmp_path: Path) -> None:
     _, files = emitted(tmp_path, ONE.format("stock"))
-    policy = 'DependencyPolicy(target="stock:1", calls=OutgoingPolicy(attempt_timeout=None, total_timeout=0.9))'
+    policy = 'DependencyPolicy(target="stock:1", calls=OutgoingPolicy(total_timeout=0.9))'
     assert policy in files["src/shop/gen/policies.py"]
 
 

@@ -86,11 +86,17 @@ POLICIES = Snapshot(
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
     dependencies={
         "inventory": DependencyPolicy(
-            target="dns:///inventory:50051", calls=OutgoingPolicy(attempt_timeout=None, total_timeout=0.9)
+            target="dns:///inventory:50051",
+            calls=OutgoingPolicy(total_timeout=0.9),
+            idempotent=frozenset(
+                {
+                    "/inventory.v1.InventoryService/GetStock",
+                    "/inventory.v1.InventoryService/Release",
+                    "/inventory.v1.InventoryService/Reserve",
+                }
+            ),
         ),
-        "payments": DependencyPolicy(
-            target="dns:///payments:50051", calls=OutgoingPolicy(attempt_timeout=None, total_timeout=2.0)
-        ),
+        "payments": DependencyPolicy(target="dns:///payments:50051", calls=OutgoingPolicy(total_timeout=2.0)),
     },
-    hash="03d41289192bdb66",
+    hash="bf9719e4215d0483",
 )
