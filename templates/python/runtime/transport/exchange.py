@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from types import MappingProxyType
@@ -142,7 +142,9 @@ class Exchange:
             raise unsupported_media_type("must come with no content-encoding, or gzip")
         if (self.head.content_length or 0) > self._limit:
             raise too_large(self._limit)
-        body = await self._read()
+        body = await self._read() if self._more else self._taken()
+        if len(body) > self._limit:
+            raise too_large(self._limit)
         return body if encoding != "gzip" or not body else unpacked(body, self._limit)
 
     async def part(self) -> bytes:
@@ -160,21 +162,25 @@ class Exchange:
                 return piece
         return b""
 
-    async def no_body(self) -> None:
-        """Make sure that there is none. Raises ServiceError."""
+    async def no_body(self) -> bytes:
+        """Make sure that there is none, and return that. Raises ServiceError."""
         while not self._body_done:
             if self.head.content_length or await self._chunk():
                 raise invalid("", "must be empty: this route takes none")
+        return b""
 
-    async def respond_json(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+    def respond_json(self, status: int, headers: Sequence[RawHeader], body: bytes) -> Awaitable[None]:
         """Send the whole response, which is JSON, under gzip where the caller takes it and the body is large enough."""
         if self.pretty:
             body = orjson.dumps(orjson.loads(body), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        if len(body) >= LEAST and _packable(headers):
-            headers = [*headers, _VARY]
-            if takes_gzip(self.head.accept_encoding):
-                headers, body = [*headers, _GZIP], await packed(body)
-        await self.respond(status, headers, body)
+        if len(body) < LEAST or not _packable(headers):
+            return self.respond(status, headers, body)
+        if not takes_gzip(self.head.accept_encoding):
+            return self.respond(status, [*headers, _VARY], body)
+        return self._respond_packed(status, [*headers, _VARY, _GZIP], body)
+
+    async def _respond_packed(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
+        await self.respond(status, headers, await packed(body))
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
@@ -183,7 +189,8 @@ class Exchange:
             self.keep_alive = False
         head = self._head(status, headers)
         head.append(b"\r\n" if status in _NO_BODY else b"content-length: %d\r\n\r\n" % len(body))
-        await self.connection.room()
+        if self.connection.full:
+            await self.connection.room()
         self.started = True
         self.connection.write(b"".join(head), b"" if self.verb == "HEAD" else body)
         if closing:
@@ -196,7 +203,8 @@ class Exchange:
         head = self._head(status, headers)
         self._chunked = self._chunks and self.verb != "HEAD" and status not in _NO_BODY
         head.append(b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
-        await self.connection.room()
+        if self.connection.full:
+            await self.connection.room()
         self.connection.write(b"".join(head))
 
     async def write(self, body: bytes) -> None:
@@ -249,6 +257,10 @@ class Exchange:
             await self._wait()
             if self.connection.lost:
                 raise caller_gone()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        """What there is of the body, and is no more."""
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
@@ -273,7 +285,8 @@ class Exchange:
         return lines
 
     async def _send(self, body: bytes) -> None:
-        await self.connection.room()
+        if self.connection.full:
+            await self.connection.room()
         if not body or self.verb == "HEAD":
             return
         if self._chunked:

@@ -71,6 +71,7 @@ class HttpConnection(asyncio.Protocol):
         self.serving: asyncio.Task[None] | None = None
         self.upgradable = False  # the request at hand asks for another protocol, and is the last one of HTTP
         self.lost = False
+        self.full = False
         self.peer = ""
         self._loop = asyncio.get_running_loop()
         self._parser: Any = httptools.HttpRequestParser(self)
@@ -94,9 +95,8 @@ class HttpConnection(asyncio.Protocol):
     # -- what requests use ----------------------------------------------------------------------------------------
 
     async def room(self) -> None:
-        """Return when the connection's buffer has room for more, or nobody reads it any more."""
-        if not self._writable.is_set():
-            await self._writable.wait()
+        """Return when the connection is not `full`: its buffer has room for more, or nobody reads it any more."""
+        await self._writable.wait()
 
     def write(self, *pieces: bytes) -> None:
         """Send the bytes, if there is still somebody."""
@@ -154,7 +154,7 @@ class HttpConnection(asyncio.Protocol):
         self._stop_timer()
         self._parser = None  # which knows this connection
         self._waiting.clear()
-        self._writable.set()
+        self.resume_writing()
         if self._exchange is not None:
             self._exchange.wake()
         if self.serving is not None:
@@ -179,9 +179,11 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(self.listening.head_too_large)
 
     def pause_writing(self) -> None:
+        self.full = True
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        self.full = False
         self._writable.set()
 
     # -- what the parser calls ------------------------------------------------------------------------------------

@@ -29,27 +29,30 @@ TAKEN_IN = (
 )
 """The request headers that become metadata under their own names, whatever the policy."""
 
-_GIVEN_OUT = frozenset(
+_GIVEN_OUT: Mapping[str, bytes] = MappingProxyType(
     {
-        "x-request-id",
-        "traceparent",
-        "tracestate",
-        "retry-after",
-        "ratelimit",
-        "ratelimit-policy",
-        "idempotent-replayed",
-        "x-served-from",
-        "www-authenticate",
-        "location",
-        "link",
-        "etag",
-        "last-modified",
-        "cache-control",
-        "content-language",
-        "content-disposition",
-        "vary",
-        "deprecation",
-        "sunset",
+        name: name.encode()
+        for name in (
+            "x-request-id",
+            "traceparent",
+            "tracestate",
+            "retry-after",
+            "ratelimit",
+            "ratelimit-policy",
+            "idempotent-replayed",
+            "x-served-from",
+            "www-authenticate",
+            "location",
+            "link",
+            "etag",
+            "last-modified",
+            "cache-control",
+            "content-language",
+            "content-disposition",
+            "vary",
+            "deprecation",
+            "sunset",
+        )
     }
 )
 _METADATA_NAME = re.compile(r"[0-9a-z_.-]+")
@@ -222,6 +225,6 @@ def response_headers(headers: Collection[Header]) -> list[tuple[bytes, bytes]]:
     """A call's response headers over HTTP: known ones as they are, `grpc-metadata-` before the rest."""
     out: list[tuple[bytes, bytes]] = []
     for name, value in headers:
-        wire = name.encode() if name in _GIVEN_OUT else _PREFIX + name.encode()
+        wire = _GIVEN_OUT.get(name) or _PREFIX + name.encode()
         out.append((wire, base64.b64encode(value) if isinstance(value, bytes) else value.encode("latin-1")))
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -24,7 +24,7 @@ from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_v
 from .http_head import response_headers
 from .pages import PAGE_METHODS, Pages
 from .rest_wire import RestWire, ServedRoute, StreamWire
-from .routing import BadPathError, Match, NoMatch, Router
+from .routing import BadPathError, Match, Router
 from .web_socket_wire import WebSocketWire, check_upgrade
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
@@ -79,7 +79,7 @@ class RestApp:
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one request. Raises nothing but CancelledError: the caller has gone."""
         try:
-            await self._serve(exchange)
+            await self._answer(exchange)
         except Exception:  # noqa: BLE001 - the last resort
             _LOG.exception("a request could not be answered")
             await self._give_up(exchange)
@@ -101,39 +101,38 @@ class RestApp:
         head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         return answer.http, head % (answer.http, self._shape.content_type, len(body)) + body
 
-    async def _serve(self, exchange: Exchange) -> None:
+    def _answer(self, exchange: Exchange) -> Awaitable[None]:
+        """What answers the request: awaited by its caller, as each coroutine between the two would cost every call."""
         if exchange.head.oversized:
-            await self._refuse(exchange, head_too_large())
-            return
+            return self._refuse(exchange, head_too_large())
+        if exchange.path in self._pages:
+            return self._page(exchange)
+        return self._routed(exchange)
+
+    def _routed(self, exchange: Exchange) -> Awaitable[None]:
         verb, path = exchange.verb, exchange.path
-        if path in self._pages and await self._page(exchange, path):
-            return
         try:
             if exchange.upgrades and verb == "GET" and isinstance(bound := self._sockets.match(verb, path), Match):
-                await self._converse(exchange, bound)
-                return
+                return self._converse(exchange, bound)
             found = self._router.match(verb, path)
         except BadPathError:
-            await self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
-            return
-        if isinstance(found, NoMatch):
-            if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
-                await self._refuse(exchange, upgrade_required(), _UPGRADE)
-            elif found.allow or (verb == "OPTIONS" and path == "*"):
-                await self._no_method(exchange, found.allow)
-            else:
-                await self._refuse(exchange, no_route())
-        elif found.target.route.method.kind is Kind.BIDI:
-            await self._refuse(exchange, upgrade_required(), _UPGRADE)
-        else:
-            await self._call(exchange, found)
+            return self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
+        if isinstance(found, Match):
+            if found.target.route.method.kind is Kind.BIDI:
+                return self._refuse(exchange, upgrade_required(), _UPGRADE)
+            return self._call(exchange, found)
+        if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
+            return self._refuse(exchange, upgrade_required(), _UPGRADE)
+        if found.allow or (verb == "OPTIONS" and path == "*"):
+            return self._no_method(exchange, found.allow)
+        return self._refuse(exchange, no_route())
 
-    async def _page(self, exchange: Exchange, path: str) -> bool:
-        """Answer with a page of the port's own; False where it is not there after all."""
-        if exchange.verb in PAGE_METHODS:
-            return await self._pages.answer(exchange, path, dict(exchange.headers))
-        await self._no_method(exchange, PAGE_METHODS)
-        return True
+    async def _page(self, exchange: Exchange) -> None:
+        """Answer with a page of the port's own, if it is there after all."""
+        if exchange.verb not in PAGE_METHODS:
+            await self._no_method(exchange, PAGE_METHODS)
+        elif not await self._pages.answer(exchange, exchange.path, dict(exchange.headers)):
+            await self._routed(exchange)
 
     async def _no_method(self, exchange: Exchange, allowed: tuple[str, ...]) -> None:
         """Answer a request for a path that is served under other methods only: OPTIONS asks which."""
@@ -196,20 +195,18 @@ class RestApp:
             spawn=self._spawn,
         )
 
-    async def _succeed(self, call: Call, served: ServedRoute, wire: RestWire, exchange: Exchange) -> None:
+    def _succeed(self, call: Call, served: ServedRoute, wire: RestWire, exchange: Exchange) -> Awaitable[None]:
         try:
             content_type, body = served.encode(call.response, wire.form)
         except ValueError:
             _LOG.exception("a response of %s cannot be encoded", call.method.path)
             error = ServiceError(StatusCode.INTERNAL, "the response cannot be encoded")
-            await self._fail(call, error, wire, exchange)
-            return
+            return self._fail(call, error, wire, exchange)
         headers = [(b"content-type", content_type), *response_headers(call.headers)]
         if served.raw_response:
-            await exchange.respond(200, headers, body)
-        else:
-            exchange.pretty = wire.form.pretty
-            await exchange.respond_json(200, headers, body)
+            return exchange.respond(200, headers, body)
+        exchange.pretty = wire.form.pretty
+        return exchange.respond_json(200, headers, body)
 
     async def _end_stream(self, call: Call, error: ServiceError | None, wire: StreamWire) -> None:
         if error is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -36,17 +37,8 @@ class ServedRoute:
         if route.response_body:
             descriptor = descriptor.fields_by_name[route.response_body].message_type
         self.raw_response = descriptor is not None and descriptor.full_name == HTTP_BODY
-
-    def wire(self, exchange: Exchange, values: Sequence[str], query: bytes) -> RestWire:
-        """The wire of one call."""
-        kind = self.route.method.kind
-        if kind is Kind.SERVER_STREAM:
-            return StreamWire(self, exchange, values, query)
-        if kind is Kind.CLIENT_STREAM and self.binding.raw_body:
-            return RawRequestsWire(self, exchange, values, query)
-        if kind is Kind.CLIENT_STREAM:
-            return ManyRequestsWire(self, exchange, values, query)
-        return RestWire(self, exchange, values, query)
+        self.wire: Callable[[Exchange, Sequence[str], bytes], RestWire] = partial(_wire_type(self), self)
+        """Makes the wire of one call: its exchange, the path's values, the query."""
 
     def encode(self, message: Message | None, form: AnswerForm) -> tuple[bytes, bytes]:
         """A response's content type and bytes. Raises ValueError where it has no such form."""
@@ -62,6 +54,15 @@ class ServedRoute:
         """A response as JSON, whatever its type. Raises ValueError where it has no such form."""
         name, codec = self.route.response_body, self._response_codec
         return codec.encode_field(message, name, form) if name else codec.encode(message, form)
+
+
+def _wire_type(served: ServedRoute) -> type[RestWire]:
+    kind = served.route.method.kind
+    if kind is Kind.SERVER_STREAM:
+        return StreamWire
+    if kind is Kind.CLIENT_STREAM:
+        return RawRequestsWire if served.binding.raw_body else ManyRequestsWire
+    return RestWire
 
 
 class RestWire:
@@ -99,20 +100,16 @@ class RestWire:
         self.form = query.form
         return query
 
-    async def _body(self) -> bytes:
-        """The body, if the route takes it. Raises ServiceError."""
-        return await self._exchange.body() if await self._has_body() else b""
+    def _body(self) -> Awaitable[bytes]:
+        """The body, if the route takes it. Raises ServiceError, now or when awaited."""
+        return self._exchange.body() if self._has_body() else self._exchange.no_body()
 
-    async def _has_body(self) -> bool:
-        """Whether there is a body to be read. Raises ServiceError."""
-        exchange, binding = self._exchange, self._served.binding
-        head = exchange.head
+    def _has_body(self) -> bool:
+        """Whether there may be a body, and the route takes it. Raises ServiceError."""
+        head = self._exchange.head
         if head.fault is not None:
             raise head.fault
-        if not head.may_have_body:
-            return False
-        if not binding.takes_body:
-            await exchange.no_body()
+        if not head.may_have_body or not self._served.binding.takes_body:
             return False
         self._check_media_type(head.content_type)
         return True
@@ -160,7 +157,8 @@ class RawRequestsWire(RestWire):
         if not self._received:
             self._received = True
             self._read = self._read_query()
-            if not await self._has_body():
+            if not self._has_body():
+                await self._exchange.no_body()
                 return None
         if not (part := await self._exchange.part()):
             return None
