@@ -87,7 +87,7 @@ def _refused(settings: Settings, changes: Changes) -> int:
 @click.option("--full", is_flag=True, help="Generate all files anew and compare them, whatever the lock says.")
 @with_settings()
 def check(settings: Settings, full: bool) -> int:
-    """Tells whether everything is in order: 0, or 10 stale, 11 edited, 12 missing or orphaned, 13 breaking."""
+    """Tells whether all is in order: 0, or 10 stale, 11 edited, 12 missing or orphaned, 13 breaking, 14 drifted."""
     from generator.project.settled import settled
 
     if not full and settled(settings.folder) is not None:

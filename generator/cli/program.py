@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from generator import __version__
-from generator.cli import breaking, explaining, generating, making, updating
+from generator.cli import breaking, customising, explaining, generating, making, updating
 from generator.cli.terminal import DONE, WRONG_INPUT, Settings, show, with_settings
 from generator.errors import InputError
 
@@ -57,6 +57,9 @@ for _command in (
     generating.check,
     breaking.breaking,
     explaining.explain,
+    customising.templates,
+    customising.eject,
+    customising.adopt,
     updating.update,
 ):
     command.add_command(_command)

@@ -63,7 +63,7 @@ def tell(settings: Settings, changes: Changes, warnings: Iterable[Finding]) -> N
     from generator.project import report
 
     if not settings.quiet:
-        show([*warnings, *changes.notes], "yellow", settings)
+        show([*warnings, *changes.notes, *changes.drifts], "yellow", settings)
         for line in report.stubs(changes):
             click.echo(line, err=True)
 

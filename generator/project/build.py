@@ -93,7 +93,7 @@ def compute(
 def _is_hollow(emit: Emit, before: Lock | None) -> bool:
     """Whether a file that may be written shares its raw text with one that is not, and so came without content."""
     locked = before.files.get(emit.path) if before else None
-    kept = locked is not None and locked.owner is not Owner.MANAGED
+    kept = locked is not None and locked.owner in (Owner.SEEDED, Owner.APPENDED)
     return not emit.content and emit.raw_hash not in ("", _EMPTY) and not kept
 
 

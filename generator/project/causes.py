@@ -18,7 +18,7 @@ from generator.project.contract_changes import contract_changes
 from generator.project.disk import Disk
 from generator.project.lock import Lock
 from generator.project.packs import OWN
-from generator.project.paths import CONTRACT, INPUTS
+from generator.project.paths import CONTRACT, INPUTS, UPSTREAM_FILES, UPSTREAM_TEMPLATES
 from generator.render.emit import Emit
 from generator.render.layers import HEADER, SHARED
 from generator.render.sources import Sources, sources_of
@@ -102,6 +102,9 @@ def reasons(found: Sequence[Cause], before: Lock | None, built: Build, changes: 
     for change in changes.written:
         emit = emits.get(change.path)
         why[change.path] = list(_own_reasons(change, emit, before))
+        if change.path.startswith((f"{UPSTREAM_TEMPLATES}/", f"{UPSTREAM_FILES}/")):
+            why[change.path] = ["it keeps what lay below a file of yours"]
+            continue
         if emit is None:
             why[change.path] += [cause.what for cause in found]
         elif change.fault not in (Fault.EDITED, Fault.MISSING):

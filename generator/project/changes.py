@@ -49,7 +49,8 @@ class Changes:
     `lock` is the lock afterwards, `lock_before` the file as it is. `notes` are for a person to act on: nothing
     that is wrong, something that only they can do. `stubs` are sources that could not be inserted, by place.
     `orphaned` are files among the generated ones that nothing generates, or ever did. `breaking` are those of
-    `refused` that tell what would break callers.
+    `refused` that tell what would break callers. `drifts` tell of each file and template that a person took over what
+    has changed upstream since.
     """
 
     files: tuple[Change, ...]
@@ -60,6 +61,7 @@ class Changes:
     lock_before: bytes | None
     orphaned: tuple[str, ...] = ()
     breaking: tuple[Finding, ...] = ()
+    drifts: tuple[Finding, ...] = ()
 
     @property
     def written(self) -> tuple[Change, ...]:

@@ -15,7 +15,8 @@ from generator.project.transaction import PENDING, is_interrupted
 
 _HINTS = {
     Fault.STALE: "run `holdfast generate`",
-    Fault.EDITED: "move what you wrote to a file of yours and run `holdfast generate --force PATH`",
+    Fault.EDITED: "move what you wrote to a file of yours and run `holdfast generate --force PATH`; or override its "
+    "template (`holdfast templates override PATH`); or take the file over (`holdfast eject PATH`)",
     Fault.MISSING: "run `holdfast generate`, or take it from version control",
     Fault.ORPHANED: "remove it",
 }
@@ -28,6 +29,9 @@ _WHAT = {
 EXIT_CODES = {Fault.STALE: 10, Fault.EDITED: 11, Fault.MISSING: 12, Fault.ORPHANED: 12, Fault.BREAKING: FOUND}
 """What `check` exits with, by fault; of several, the first in the order of `_ORDER`."""
 
+DRIFT = 14
+"""What `check` exits with where nothing is wrong but that something taken over has changed upstream."""
+
 _ORDER = (Fault.EDITED, Fault.MISSING, Fault.ORPHANED, Fault.BREAKING, Fault.STALE)
 
 
@@ -38,11 +42,11 @@ def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
     """
     _, decided = changes(project)
     faults = sorted(_faults(project, decided), key=lambda fault: fault[0])
+    findings = (*(_finding(project, path, fault) for path, fault in faults), *decided.drifts)
     if not faults:
-        return 0, ()
+        return (DRIFT if findings else 0), findings
     kinds = {fault for _, fault in faults} | ({Fault.BREAKING} if decided.breaking else set())
-    worst = min(kinds, key=_ORDER.index)
-    return EXIT_CODES[worst], (*decided.breaking, *(_finding(project, path, fault) for path, fault in faults))
+    return EXIT_CODES[min(kinds, key=_ORDER.index)], (*decided.breaking, *findings)
 
 
 def _faults(project: Path, decided: Changes) -> Iterator[tuple[str, Fault]]:

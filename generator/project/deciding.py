@@ -8,13 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from generator.errors import InputError, Place
+from generator.project import upstream
 from generator.project.breaking import guarded
 from generator.project.build import Build, compute, read_lock
-from generator.project.changes import Changes
+from generator.project.changes import Change, Changes
 from generator.project.disk import Disk, orphans
+from generator.project.lock import dump
 from generator.project.ownership import decide
-from generator.project.paths import is_project_path
+from generator.project.paths import LOCK, is_project_path
+from generator.project.transaction import Write, write
 from generator.project.waivers import Waiver
+from generator.render.emit import Owner
 
 
 def changes(
@@ -26,19 +30,42 @@ def changes(
     """
     disk = Disk(project)
     before = read_lock(disk)
-    names = [_forced(project, path) for path in force]
+    names = [relative(project, path) for path in force]
     built = compute(project, disk, before, names, upgrade=upgrade)
     decided = decide(disk, built.emits, before, built.lock, names)
     orphaned = tuple(orphans(disk, built.config, {change.path for change in decided.files}))
-    remarks = len(built.plan.warnings) + len(decided.stubs)
-    decided = replace(decided, orphaned=orphaned, lock=replace(decided.lock, remarks=remarks))
+    kept, drifts = taken_over(disk, built, decided)
+    remarks = len(built.plan.warnings) + len(decided.stubs) + len(drifts)
+    decided = replace(
+        decided,
+        files=tuple(sorted((*decided.files, *kept), key=lambda change: change.path)),
+        orphaned=orphaned,
+        drifts=tuple(drift.finding(disk) for drift in drifts),
+        lock=replace(decided.lock, remarks=remarks),
+    )
     return built, guarded(disk, built, decided, waivers)
 
 
-def _forced(project: Path, path: str) -> str:
-    """A `--force` argument relative to the project: as findings name it, or as it is found from here."""
+def taken_over(disk: Disk, built: Build, decided: Changes) -> tuple[list[Change], list[upstream.Drift]]:
+    """What is to be kept of all that the user has taken over, and what has changed upstream of it since."""
+    taken = {path: locked for path, locked in decided.lock.files.items() if locked.owner is Owner.EJECTED}
+    kept, drifts = upstream.overrides(disk, built.packs.layers)
+    more, others = upstream.ejected(disk, built.emits, taken)
+    return [*kept, *more], [*drifts, *others]
+
+
+def relative(project: Path, path: str) -> str:
+    """A path that the user names, relative to the project: as findings name it, or as it is found from here."""
     named = [os.path.relpath(Path(path).resolve(), project.resolve()), os.path.normpath(path)]
     inside = [Path(name).as_posix() for name in named if is_project_path(Path(name).as_posix())]
     if not inside:
-        raise InputError.one(Place(path), "unsafe-path", "--force takes files and folders inside the project")
+        raise InputError.one(Place(path), "unsafe-path", "it is not inside the project")
     return next((name for name in inside if (project / name).exists()), inside[0])
+
+
+def settle(project: Path) -> None:
+    """Lets the lock say that the project is current, where it is: to be called after the lock was written unsealed."""
+    _, decided = changes(project)
+    before = read_lock(Disk(project))
+    if not decided.written and not decided.refused and decided.lock == before:
+        write(project, [Write(LOCK, decided.lock_before, dump(decided.lock))])

@@ -10,7 +10,7 @@ from generator.project import handlers
 from generator.project.changes import Action, Change, Changes, Fault
 from generator.project.disk import Disk
 from generator.project.lock import Handled, Lock, Locked, digest
-from generator.project.paths import LOCK, shown
+from generator.project.paths import LOCK, UPSTREAM_FILES, shown
 from generator.project.stubs import append_stubs
 from generator.render.emit import Emit, Owner
 
@@ -40,12 +40,7 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
         emit, locked = emitted[path], known.get(path)
         forced = _covers(force, path)
         try:
-            if emit.owner is Owner.MANAGED:
-                _managed(decisions, disk, emit, locked, forced)
-            elif emit.owner is Owner.SEEDED:
-                _seeded(decisions, disk, emit, locked, forced)
-            else:
-                _appended(decisions, disk, emit, locked, forced)
+            _emitted(decisions, disk, emit, locked, forced)
         except InputError as error:
             decisions.refused += error.findings
     current = before is not None and replace(after, files=before.files) == before
@@ -54,6 +49,8 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
         try:
             if known[path].owner is Owner.MANAGED:
                 _pruned(decisions, disk, path, known[path], _covers(force, path), current)
+            elif known[path].owner is Owner.EJECTED:
+                _let_go(decisions, disk, path)
             else:
                 _left_behind(decisions, disk, path, known[path], new)
         except InputError as error:
@@ -71,6 +68,17 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
         lock=replace(after, files=decisions.locked),
         lock_before=disk.read(LOCK),
     )
+
+
+def _emitted(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | None, forced: bool) -> None:
+    if locked is not None and locked.owner is Owner.EJECTED:
+        _ejected(decisions, disk, emit, locked)
+    elif emit.owner is Owner.MANAGED:
+        _managed(decisions, disk, emit, locked, forced)
+    elif emit.owner is Owner.SEEDED:
+        _seeded(decisions, disk, emit, locked, forced)
+    else:
+        _appended(decisions, disk, emit, locked, forced)
 
 
 def _covers(names: Sequence[str], path: str) -> bool:
@@ -97,7 +105,26 @@ def _managed(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | Non
 def _edited(disk: Disk, path: str, *, known: bool) -> Finding:
     what = "a generated file was edited by hand" if known else "a file that holdfast did not write is in the way"
     hint = f"move what you wrote to a file of yours, or give it up with --force {path}"
+    if known:
+        hint += f"; or override its template (`holdfast templates override {path}`), or `holdfast eject {path}`"
     return Finding(Place(shown(disk.project, path)), "edited-by-hand", what, hint)
+
+
+def _ejected(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked) -> None:
+    """A file that was the generator's, and is the user's: as they left it. The lock keeps what they took over."""
+    before = disk.read(emit.path)
+    decisions.files.append(Change(emit.path, Owner.EJECTED, Action.KEPT, before, before))
+    decisions.locked[emit.path] = replace(locked, template=emit.template, layer=emit.layer)
+
+
+def _let_go(decisions: _Decisions, disk: Disk, path: str) -> None:
+    """An ejected file that nothing would be generated for any more."""
+    before = disk.read(path)
+    if before is not None:
+        decisions.files.append(Change(path, Owner.EJECTED, Action.KEPT, before, before))
+        message = "nothing would be generated in its place any more: it is yours alone"
+        place = Place(shown(disk.project, path))
+        decisions.notes.append(Finding(place, "ejected-gone", message, "it was kept; remove it when it is not needed"))
 
 
 def _seeded(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | None, forced: bool) -> None:
@@ -178,12 +205,14 @@ def formatted(
 
 
 def _known(disk: Disk, lock: Lock, force: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    for path, locked in lock.files.items():
+    for file, locked in lock.files.items():
         raw = (locked.raw_hash or locked.hash).removeprefix("sha256:")
-        if locked.owner is not Owner.MANAGED:
+        if locked.owner in (Owner.SEEDED, Owner.APPENDED):
             if not force:
                 yield raw, b""
-        elif disk.digest(path) == locked.hash:
+            continue
+        path = file if locked.owner is Owner.MANAGED else f"{UPSTREAM_FILES}/{file}"
+        if disk.digest(path) == locked.hash:
             content = disk.read(path)
             if content is not None:
                 yield raw, content

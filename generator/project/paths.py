@@ -23,6 +23,12 @@ WAIVERS = ".holdfast/waivers.yaml"
 INPUTS = ".holdfast/inputs"
 """Where the spec and the service configurations are kept as they were, relative to the project."""
 
+UPSTREAM_TEMPLATES = ".holdfast/upstream/templates"
+"""Where what lies below the project's own templates is kept as it was when they were made."""
+
+UPSTREAM_FILES = ".holdfast/upstream/files"
+"""Where ejected files are kept as they were generated when they were ejected."""
+
 _RESERVED = frozenset({"", ".", "..", ".git"})
 
 

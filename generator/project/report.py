@@ -54,8 +54,8 @@ def _left(changes: Changes) -> Iterator[str]:
     """What is left to people."""
     if changes.orphaned:
         yield f"{len(changes.orphaned)} orphaned"
-    if changes.notes:
-        yield f"{len(changes.notes)} to do by hand"
+    if by_hand := len(changes.notes) + len(changes.drifts):
+        yield f"{by_hand} to do by hand"
 
 
 def _few(reasons: Sequence[str]) -> str:

@@ -32,7 +32,7 @@ _SECTION = re.compile(r"(\w+):(?: (.*))?")
 _ENTRY = re.compile(r"""  (?:"([^"\\]+)"|([^\s:"]+)):(?: (?:"([^"\\]*)"|([^\s"]+)))?""")
 _ATTRIBUTE = re.compile(r"    (\w+):(?: (\S+))?")
 _CLASS = re.compile(r"      - class: (\S+)")
-_OWNERS = ("managed", "seeded", "appended")
+_OWNERS = ("managed", "seeded", "appended", "ejected")
 _SECTIONS = frozenset({"version", "generator", "tools", "inputs", "files"})
 _PACKS = "packs"
 

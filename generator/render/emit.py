@@ -12,6 +12,7 @@ class Owner(enum.Enum):
     MANAGED = "managed"  # the generator: overwritten, and pruned when no longer emitted
     SEEDED = "seeded"  # the user: created once, never again
     APPENDED = "appended"  # the user; the generator adds stubs for new RPCs
+    EJECTED = "ejected"  # the user, who took a managed file over; no file is emitted as one
 
 
 @dataclass(frozen=True, slots=True, order=True)

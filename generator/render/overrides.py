@@ -10,7 +10,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from generator.errors import Finding, InputError, Place, did_you_mean
 from generator.render.environment import LayeredEnvironment, environment
-from generator.render.layers import EXTRA, HEADER, NEXT, OVERRIDING, SHARED, Layer, Layers
+from generator.render.layers import EXTRA, HEADER, NEXT, OVERRIDING, SHARED, Layer, Layers, built_in_alone
 
 PLACEHOLDERS = ("package", "service", "dependency")
 """What may stand in braces in the path of an extra file."""
@@ -181,3 +181,11 @@ def block_text(source: str, block: str) -> str | None:
         if depth == 0:
             return source[start : tag.end()]
     return None
+
+
+def overridden_blocks(source: str) -> tuple[str, ...] | None:
+    """The blocks that a template changes of the one that it extends; None where it extends none."""
+    parsed = environment(built_in_alone()).parse(source)
+    if parsed.find(nodes.Extends) is None:
+        return None
+    return tuple(node.name for node in parsed.body if isinstance(node, nodes.Block))

@@ -84,6 +84,7 @@ def test_commands_in_the_text_exist(page: Path) -> None:
         if words[1].islower() and not words[1].startswith("-"):
             assert words[1] in cli.command.commands, span
             known.append(cli.command.commands[words[1]])
+            known += getattr(known[-1], "commands", {}).values()
         options = {
             option
             for one in known

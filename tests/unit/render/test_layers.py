@@ -8,11 +8,12 @@ import pytest
 
 from generator.errors import InputError
 from generator.plan.model import Plan
+from generator.project.customising import starting_block
 from generator.render.emit import Emit, Owner
 from generator.render.layers import Layer, Layers, built_in, built_in_alone
 from generator.render.overrides import block_names, block_text
 from generator.render.render import render
-from tests.golden.cases import CASES
+from tests.golden.cases import CASES, Case
 
 ERRORS = "managed/src/{package}/gen/errors.py.j2"
 SERVICE = "managed/src/{package}/gen/services/{service}.py.j2"
@@ -85,6 +86,19 @@ def test_a_block_in_a_loop_sees_the_loops_variable() -> None:
     after = text(emitted(layer("user", {ERRORS: extending(ERRORS, block)})), f"{GEN}/errors.py")
 
     assert "# OUT_OF_STOCK, golden\nclass OutOfStock(TableError):" in after
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_overrides_to_start_from_change_no_byte(case: Case) -> None:
+    files = {}
+    for name in TEMPLATES:
+        blocks = (starting_block(block) for block in block_names(built_in_alone(), name))
+        files[name] = extending(name, "\n".join(blocks))
+    layers = Layers([layer("user", files)])
+
+    after = {emit.path: emit.content for emit in render(case.plan(), layers=layers)}
+
+    assert after == {emit.path: emit.content for emit in render(case.plan())}
 
 
 def test_a_whole_template_is_overridden_and_formatted() -> None:
