@@ -12,7 +12,7 @@ from grpc import StatusCode
 from .definition import Method
 from .errors import ServiceError
 from .metadata import Metadata
-from .principal import Principal
+from .principal import Peer, Principal
 
 ProtocolName = Literal["grpc", "rest"]
 Header = tuple[str, str | bytes]
@@ -51,6 +51,7 @@ class Call:
         "_spawn",
         "_task",
         "_wire",
+        "certificate",
         "client_timeout",
         "criticality",
         "deadline",
@@ -84,6 +85,7 @@ class Call:
         metadata: Metadata,
         *,
         peer: str = "",
+        certificate: Peer | None = None,
         route: str | None = None,
         client_timeout: float | None = None,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]] = asyncio.ensure_future,
@@ -94,6 +96,7 @@ class Call:
         self.protocol: ProtocolName = protocol
         self.metadata = metadata
         self.peer = peer
+        self.certificate = certificate  # of the client, None for a connection without one
         self.route = route
         self.client_timeout = client_timeout  # seconds the caller gave, None for no deadline
         self.started = loop.time()

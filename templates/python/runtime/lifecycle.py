@@ -21,9 +21,10 @@ from .cpus import cpus
 from .definition import ApplicationFactory, Definition
 from .logs import LineWriter, json_line
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING
-from .server import ApplicationError, PortError, Server
+from .server import ApplicationError, Server
 from .settings import Settings, SettingsError, read
 from .shutdown import Hurry, shut_down
+from .starting import StartError
 
 FORCED = 1
 """The exit code of a process that the watchdog ended."""
@@ -140,7 +141,7 @@ class Process:
             for finding in error.findings:
                 _log.error("app.py: %s", finding)
             return 1
-        except PortError as error:
+        except StartError as error:
             _log.error("cannot start: %s", error)
             return 1
         except Exception:  # noqa: BLE001 - whatever the user's application raises

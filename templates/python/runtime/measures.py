@@ -16,6 +16,7 @@ REJECTIONS: Final = "holdfast_server_rejections"
 BREAKER_TRANSITIONS: Final = "holdfast_server_circuit_breaker_transitions"
 FALLBACKS: Final = "holdfast_server_fallbacks"
 UNMAPPED_ERRORS: Final = "holdfast_server_unmapped_errors"
+CERTIFICATE_EXPIRY: Final = "holdfast_tls_certificate_expiry_timestamp_seconds"
 WORKERS_SERVING: Final = "holdfast_workers_serving"
 WORKER_RESTARTS: Final = "holdfast_worker_restarts"
 
@@ -102,10 +103,19 @@ class Measures:
         known = verb if verb in _HTTP_METHODS else "_OTHER"
         self.http_duration.labels(known, "", str(status)).observe(seconds)
 
+    def certificate_expiry(self) -> Callable[[float], None]:
+        """Tells when the TLS certificate expires, in seconds since the epoch; asked for once, where TLS is on."""
+        return Gauge(
+            CERTIFICATE_EXPIRY,
+            "When the certificate that new connections are given expires.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        ).set
+
     def exposition(self) -> tuple[str, bytes]:
         """The content type and the text that Prometheus scrapes."""
         return CONTENT_TYPE_LATEST, generate_latest(self.registry)
 
 
-def uncounted() -> None:
-    """Stands in for a counter where metrics are off."""
+def uncounted(value: float = 0.0) -> None:
+    """Stands in for a counter or a gauge where metrics are off."""

@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .admin import Admin, AdminServer, config_of
 from .background import Background
@@ -20,18 +20,23 @@ from .errors import unimplemented
 from .health import Health
 from .logs import Clock as WallClock
 from .logs import LineWriter, renderer
-from .measures import Measures
-from .pipeline import Endpoint, arrange, compose, handler_endpoint
+from .measures import Measures, uncounted
+from .pipeline import Endpoint, UserStage, arrange, compose, handler_endpoint
 from .settings import Settings
 from .shared import Shared
 from .shutdown import shut_down
 from .stages import built_in
+from .stages.admission import admissions
 from .stages.boundary import InFlight
 from .stages.drain_gate import Gate
 from .stages.environment import Environment
+from .starting import StartError, require
 from .transport import Transport
 from .transport.grpc_aio import GrpcTransport
 from .transport.rest import RestTransport
+
+if TYPE_CHECKING:
+    from .certificates import Certificates
 
 
 class ApplicationError(Exception):
@@ -42,7 +47,7 @@ class ApplicationError(Exception):
         self.findings = tuple(findings)
 
 
-class PortError(Exception):
+class PortError(StartError):
     """A port that cannot be had."""
 
 
@@ -94,15 +99,18 @@ class Server:
         """Admin port, clients, application, transports; then every service serves.
 
         Must run in the task that later closes the application: what it opens may be bound to its task.
-        Raises ApplicationError for handlers that do not fit, PortError for an address that cannot be had, and what
-        the application raises; `shut_down` must follow in each case.
+        Raises ApplicationError for handlers that do not fit, StartError for an address or a file that cannot be had,
+        and what the application raises; `shut_down` must follow in each case.
         """
         if self._admin is not None:
             self.admin_port = await _bound(self._admin, f"ADMIN_PORT={self.settings.admin_port}")
         clients = await self._clients.enter_async_context(self.definition.open_clients(self._outbound()))
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
-        endpoints = self._endpoints(composed)
+        environment = self._environment(match_handlers(self.definition, composed))
+        endpoints = self._endpoints(composed.stages, environment)
+        certificates = self._certificates(environment.clock)
+        admitting = admissions(environment)
         for opening in self._shared.opened:
             await self._stages.enter_async_context(opening)
         grpc = GrpcTransport(
@@ -113,6 +121,8 @@ class Server:
             health=self.health,
             spawn=self.background.spawn,
             reuse_port=self.settings.reuse_port,
+            certificates=certificates,
+            admissions=admitting,
         )
         rest = RestTransport(
             self.definition,
@@ -123,6 +133,7 @@ class Server:
             reuse_port=self.settings.reuse_port,
             observe_refusal=None if self.measures is None else self.measures.refusal,
             clock=self._clock,
+            certificates=certificates,
         )
         self._transports = [grpc, rest]
         self.grpc_port = await _bound(grpc, f"GRPC_PORT={self.settings.grpc_port}")
@@ -140,10 +151,22 @@ class Server:
             tracing=self.tracing,
         )
 
-    def _endpoints(self, application: Application) -> Mapping[str, Endpoint]:
+    def _certificates(self, clock: Clock) -> Certificates | None:
+        """What both ports speak TLS with, None for plain ones."""
+        policy = self.definition.policies.tls
+        if policy is None:
+            return None
+        require("cryptography", "cryptography", "tls")
+        from .certificates import Certificates  # only here: it takes a while to import
+
+        tell = uncounted if self.measures is None else self.measures.certificate_expiry()
+        certificates = Certificates(policy, tell)
+        self._shared.opened.append(certificates.watched(clock))
+        return certificates
+
+    def _environment(self, handlers: Mapping[str, ServiceBase]) -> Environment:
         policies = self.definition.policies
-        handlers = match_handlers(self.definition, application)
-        environment = Environment(
+        return Environment(
             in_flight=self.in_flight,
             gate=self._gate,
             clock=self._clock or LoopClock(),
@@ -160,13 +183,18 @@ class Server:
             errors=self.definition.errors,
             handlers=handlers,
             propagate=policies.observability.propagate,
+            service=self.definition.name,
+            auth=policies.auth,
             shared=self._shared,
         )
+
+    def _endpoints(self, own: Sequence[UserStage], environment: Environment) -> Mapping[str, Endpoint]:
+        policies, handlers = self.definition.policies, environment.handlers
         endpoints: dict[str, Endpoint] = {}
         for service in self.definition.services:
             for method in service.METHODS:
                 stages = built_in(method, policies.methods[method.path], environment)
-                chain = arrange(stages, application.stages, method)
+                chain = arrange(stages, own, method)
                 endpoints[method.path] = compose(chain, _innermost(method, handlers.get(service.SERVICE)))
         return endpoints
 

@@ -83,12 +83,24 @@ class FallbackPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """Who may call a method, of all who are authenticated; every part that is not empty must be met."""
+
+    any_scope: tuple[str, ...] = ()
+    all_scopes: tuple[str, ...] = ()
+    any_role: tuple[str, ...] = ()
+    any_peer: tuple[str, ...] = ()  # names in the client's certificate
+    deny: bool = False  # no rule is about the method, and the default is to deny
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
     deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
     load_shedding: SheddingPolicy | None = None
+    access: AccessPolicy | None = None  # None: anyone may call, and nobody asks who it is
     concurrency: ConcurrencyPolicy | None = None
     fallback: FallbackPolicy | None = None  # answers where the handler fails
     breaker: BreakerPolicy | None = None
@@ -262,6 +274,37 @@ class DependencyPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsPolicy:
+    """The files of the certificate that the gRPC and REST ports show; PEM, read again when they change."""
+
+    certificate: str
+    private_key: str
+    client_ca: str = ""  # of the authorities of clients' certificates; "" where clients are not asked for any
+
+
+@dataclass(frozen=True, slots=True)
+class JwtIssuer:
+    """An issuer of bearer tokens, and what its tokens must be like."""
+
+    issuer: str
+    audience: str
+    jwks: str  # the address of its keys
+    algorithms: tuple[str, ...]
+    clock_skew: float  # seconds
+    scopes_claim: str
+    roles_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthPolicy:
+    """How callers are authenticated; who may call what is in each method's `access`."""
+
+    issuers: tuple[JwtIssuer, ...] = ()
+    client_certificates: bool = False  # whether one is enough, without a token
+    beside: Mapping[str, AccessPolicy] = field(default_factory=dict)  # health and reflection, by gRPC path
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The service's whole policy; `methods` is keyed by gRPC path, `hash` identifies the content."""
 
@@ -275,3 +318,5 @@ class Snapshot:
     unmapped: UnmappedPolicy
     hash: str
     dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # by the spec's name
+    auth: AuthPolicy | None = None  # None: nobody is asked who they are
+    tls: TlsPolicy | None = None  # None: both ports are plain

@@ -9,6 +9,8 @@ from ..pipeline import NamedStage, Stage
 from ..snapshot import MethodPolicy
 from . import (
     access_log,
+    authentication,
+    authorization,
     boundary,
     circuit_breaker,
     concurrency_limit,
@@ -43,6 +45,8 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("access_log", access_log.for_method),
     ("drain_gate", drain_gate.for_method),
     ("load_shedding", load_shedding.for_method),
+    ("authentication", authentication.for_method),
+    ("authorization", authorization.for_method),
     ("concurrency_limit", concurrency_limit.for_method),
     ("fallback", fallback.for_method),
     ("circuit_breaker", circuit_breaker.for_method),

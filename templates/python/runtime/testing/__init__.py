@@ -1,9 +1,10 @@
 """Testing a service: samples, scripted handlers, the real server on free ports, and a caller for both protocols."""
 
-from .client import Addresses, Client, Outcome, connected
+from .client import Addresses, Client, connected
 from .direct import direct_call
 from .entries import Entry, entries, one_of_each
 from .failures import Failure, failures, predicates
+from .outcome import Outcome
 from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
 from .samples import sample, variants

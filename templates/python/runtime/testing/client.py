@@ -6,27 +6,26 @@ import asyncio
 import base64
 import importlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
 import httpx
-from google.protobuf import json_format
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
 from websockets.exceptions import InvalidHandshake
 
 from ..call import Header
-from ..codes import BY_NUMBER
 from ..definition import Kind, Method, Route
 from ..metadata import Metadata
 from . import web_socket
+from .credentials import Credentials, Tls
 from .entries import Entry
-from .error_bodies import error_status
+from .outcome import Outcome, read_failure, read_message, read_messages
 from .rest_request import RestRequest, frame, rest_request
 from .scripted import PATIENCE
 
@@ -50,62 +49,22 @@ class Addresses:
     admin: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a call ended, over either protocol; `status` is OK's for a call that went well."""
-
-    code: StatusCode
-    message: str = ""
-    responses: tuple[Message, ...] = ()
-    status: Status = field(default_factory=Status)
-    headers: Metadata = _EMPTY
-    trailers: Metadata = _EMPTY  # gRPC only
-    http: int | None = None  # REST only; None as well where no answer came
-    body: bytes = b""  # REST only
-
-    @property
-    def succeeded(self) -> bool:
-        return self.code is StatusCode.OK
-
-    @property
-    def pushback(self) -> float | None:
-        """Seconds to wait by `grpc-retry-pushback-ms` or Retry-After, whichever the protocol has."""
-        ms, seconds = self.trailers.text("grpc-retry-pushback-ms"), self.headers.text("retry-after")
-        return float(ms) / 1000 if ms else float(seconds) if seconds else None
-
-    @property
-    def info(self) -> ErrorInfo:
-        """The ErrorInfo among the details, an empty one without it."""
-        info: ErrorInfo = self.detail(ErrorInfo)
-        return info
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds after which RetryInfo advises to try again."""
-        advice = self.detail(RetryInfo)
-        has_advice = any(detail.Is(RetryInfo.DESCRIPTOR) for detail in self.status.details)
-        return advice.retry_delay.ToTimedelta().total_seconds() if has_advice else None
-
-    def detail(self, message_type: Callable[[], Any]) -> Any:
-        """The first detail of that type, an empty one without it."""
-        found = message_type()
-        for detail in self.status.details:
-            if detail.Is(found.DESCRIPTOR):
-                detail.Unpack(found)
-                break
-        return found
-
-    def everything(self) -> str:
-        """All that reached the caller as text, to search for what must not be in it."""
-        pairs = [*self.headers, *self.trailers]
-        return "\n".join([self.message, repr(pairs), str(self.status), self.body.decode(errors="replace")])
-
-
 class Client:
-    """Calls a service by its addresses; knows no more of it than its method table and routes."""
+    """Calls a service by its addresses; knows no more of it than its method table and routes.
 
-    def __init__(self, addresses: Addresses, channel: aio.Channel, http: httpx.AsyncClient) -> None:
+    With `credentials`, calls are authorised but for those that bring an `authorization` of their own, or are made
+    `anonymous`.
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        channel: aio.Channel,
+        http: httpx.AsyncClient,
+        credentials: Credentials | None = None,
+    ) -> None:
         self.addresses = addresses
+        self.credentials = credentials
         self.channel = channel
         self.http = http
 
@@ -117,6 +76,7 @@ class Client:
         metadata: Sequence[Header] = (),
         deadline: float | None = None,
         proto_names: bool = False,
+        anonymous: bool = False,
     ) -> Outcome:
         """Call an RPC by one of its entries, with its sample requests unless others are given.
 
@@ -126,6 +86,8 @@ class Client:
         does. Cancelling this cancels the call. Raises TimeoutError for a call that does not end.
         """
         messages = entry.requests() if requests is None else requests
+        if not anonymous and not any(name == "authorization" for name, _ in metadata):
+            metadata = (*self.authorization(entry.method), *metadata)
         async with asyncio.timeout(PATIENCE):
             if entry.route is None:
                 outcome = await self._over_grpc(entry.method, messages, metadata, deadline)
@@ -138,6 +100,10 @@ class Client:
                 raise TypeError("a REST request has its messages in one body")
             request = rest_request(entry.route, messages, proto_names=proto_names)
             return await self.send(request, entry.route, metadata=metadata, deadline=deadline)
+
+    def authorization(self, method: Method) -> tuple[Header, ...]:
+        """The metadata that authorises a call of the method; none where it needs none."""
+        return () if self.credentials is None else self.credentials.headers(method)
 
     async def send(
         self,
@@ -161,11 +127,11 @@ class Client:
             return Outcome(StatusCode.UNAVAILABLE, f"{type(error).__name__}: {error}")
         answered = Metadata((_metadata_name(name), value) for name, value in response.headers.multi_items())
         if response.is_success:
-            responses = () if route is None or request.verb == "HEAD" else _responses(route, response)
+            responses = () if route is None or request.verb == "HEAD" else read_messages(route, response)
             return Outcome(
                 StatusCode.OK, responses=responses, headers=answered, http=response.status_code, body=response.content
             )
-        return _failed(response.content, answered, response.status_code)
+        return read_failure(response.content, answered, response.status_code)
 
     async def converse(self, entry: Entry, requests: Sequence[Message]) -> tuple[Message, ...]:
         """Send each request of a bidirectional stream once the answer to the last one has come; the answers.
@@ -174,7 +140,7 @@ class Client:
         """
         if entry.route is not None:
             return await self._converse_over_web_socket(entry.route, requests)
-        call = start(self.channel, entry.method)
+        call = start(self.channel, entry.method, metadata=self.authorization(entry.method))
         answers: list[Message] = []
         async with asyncio.timeout(PATIENCE):
             for request in requests:
@@ -215,10 +181,17 @@ class Client:
 
     async def _converse_over_web_socket(self, route: Route, requests: Sequence[Message]) -> tuple[Message, ...]:
         answers: list[Message] = []
-        async with asyncio.timeout(PATIENCE), web_socket.opened(self._socket_url(route, requests[0]), ()) as socket:
+        async with (
+            asyncio.timeout(PATIENCE),
+            web_socket.opened(
+                self._socket_url(route, requests[0]),
+                _http_headers(self.authorization(route.method), None),
+                self._context,
+            ) as socket,
+        ):
             for request in requests:
                 await socket.send(frame(route, request), text=True)
-                answers.append(_response(route, json.loads(await socket.recv())))
+                answers.append(read_message(route, json.loads(await socket.recv())))
             await socket.send(web_socket.END, text=True)
             await socket.wait_closed()
         return tuple(answers)
@@ -239,16 +212,23 @@ class Client:
             frames = (frame(route, request, proto_names=proto_names) async for request in requests)
         first = requests[0] if isinstance(requests, Sequence) else entry.requests()[0]
         try:
-            heard = await web_socket.exchange(self._socket_url(route, first), _http_headers(metadata, deadline), frames)
+            heard = await web_socket.exchange(
+                self._socket_url(route, first), _http_headers(metadata, deadline), frames, self._context
+            )
         except (OSError, InvalidHandshake) as error:
             return Outcome(StatusCode.UNAVAILABLE, f"{type(error).__name__}: {error}")
         answered = Metadata((_metadata_name(name), value) for name, value in heard.headers)
-        responses = tuple(_response(route, value) for value in heard.values)
+        responses = tuple(read_message(route, value) for value in heard.values)
         if heard.code == web_socket.NORMAL:
             return Outcome(StatusCode.OK, responses=responses, headers=answered)
         if not heard.failure:
             return Outcome(StatusCode.UNAVAILABLE, "the connection was lost", responses, headers=answered)
-        return _failed(heard.failure, answered, heard.http, responses)
+        return read_failure(heard.failure, answered, heard.http, responses)
+
+    @property
+    def _context(self) -> ssl.SSLContext | None:
+        tls = None if self.credentials is None else self.credentials.tls
+        return None if tls is None else tls.context
 
     def _socket_url(self, route: Route, request: Message) -> str:
         return self.addresses.rest.replace("http", "ws", 1) + rest_request(route, (request,)).target
@@ -308,15 +288,23 @@ def start(
 
 
 @asynccontextmanager
-async def connected(addresses: Addresses) -> AsyncIterator[Client]:
-    """A client of the service at these addresses, closed at the end."""
+async def connected(addresses: Addresses, credentials: Credentials | None = None) -> AsyncIterator[Client]:
+    """A client of the service at these addresses, closed at the end; with credentials, one that is let in."""
     options = [("grpc.max_receive_message_length", _LARGEST), ("grpc.use_local_subchannel_pool", 1)]
+    tls = None if credentials is None else credentials.tls
+    verify: ssl.SSLContext | bool = True if tls is None else tls.context
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with (
-        aio.insecure_channel(addresses.grpc, options=options) as channel,
-        httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False) as http,
+        _channel(addresses.grpc, options, tls) as channel,
+        httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False, verify=verify) as http,
     ):
-        yield Client(addresses, channel, http)
+        yield Client(addresses, channel, http, credentials)
+
+
+def _channel(address: str, options: Sequence[tuple[str, int]], tls: Tls | None) -> aio.Channel:
+    if tls is None:
+        return aio.insecure_channel(address, options=options)
+    return aio.secure_channel(address, tls.channel, options=options)
 
 
 def _only(requests: Any) -> Message:
@@ -351,38 +339,3 @@ def _http_header(name: str, value: str | bytes) -> tuple[str, str]:
 
 def _metadata_name(header: str) -> str:
     return header.lower().removeprefix(_PREFIX)
-
-
-def _responses(route: Route, response: httpx.Response) -> tuple[Message, ...]:
-    """The messages of an answer that went well."""
-    message_type = route.method.response
-    body_type: Any = message_type.DESCRIPTOR
-    if route.response_body:
-        body_type = message_type.DESCRIPTOR.fields_by_name[route.response_body].message_type
-    if body_type is not None and body_type.full_name == "google.api.HttpBody":
-        return (_http_body(route, response),)
-    value = json.loads(response.content)
-    values = value if route.method.kind.streams_responses else [value]
-    return tuple(_response(route, value) for value in values)
-
-
-def _response(route: Route, value: Any) -> Message:
-    message = route.method.response()
-    if route.response_body:
-        value = {message.DESCRIPTOR.fields_by_name[route.response_body].json_name: value}
-    json_format.ParseDict(value, message)
-    return message
-
-
-def _http_body(route: Route, response: httpx.Response) -> Message:
-    message: Any = route.method.response()
-    target = getattr(message, route.response_body) if route.response_body else message
-    target.content_type, target.data = response.headers.get("content-type", ""), response.content
-    return message  # type: ignore[no-any-return]  # protobuf's classes are made at run time
-
-
-def _failed(body: bytes, headers: Metadata, http: int | None, responses: tuple[Message, ...] = ()) -> Outcome:
-    """The outcome that an error body tells of."""
-    status = error_status(body) if body else Status()
-    code = BY_NUMBER[status.code] if status.code else StatusCode.UNKNOWN
-    return Outcome(code, status.message, responses, status, headers, http=http, body=body)

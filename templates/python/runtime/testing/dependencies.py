@@ -15,8 +15,9 @@ from ..client.grpc_client import GrpcClient, target_variable
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
 from ..snapshot import MethodPolicy, Snapshot
-from .client import Client, Outcome
+from .client import Client
 from .entries import Entry
+from .outcome import Outcome
 from .samples import sample
 from .scripted import Messages, Received, Scripted
 from .serving import serving, under_test

@@ -16,9 +16,9 @@ from ..settings import Settings
 from ..shutdown import Outcome, shut_down
 from ..snapshot import DeadlinePolicy, MethodPolicy
 from .client import Addresses, Client, connected
+from .credentials import HOST, provided
 from .scripted import PATIENCE
 
-_HOST = "127.0.0.1"
 _ROOM = 4 << 20  # bytes
 _METADATA_ROOM = 16 << 10  # bytes
 
@@ -55,16 +55,21 @@ async def serving(
 ) -> AsyncIterator[Served]:
     """Serve the definition with that application (`app.py`'s, or a `Scripted`'s) on free local ports.
 
-    Shut down without waits at the end. Policies go by `clock`, for a test a `VirtualClock`; by default by the event loop's.
+    Where the service asks who calls, or speaks TLS, a local issuer and an authority stand in for the declared ones, and
+    the client is let in everywhere. Shut down without waits at the end. Policies go by `clock`, for a test a `VirtualClock`; by default by the event loop's.
     """
-    async with running(definition, application, Settings(host=_HOST, admin_host=_HOST), clock=clock) as server:
+    settings = Settings(host=HOST, admin_host=HOST)
+    async with (
+        provided(definition) as (local, credentials),
+        running(local, application, settings, clock=clock) as server,
+    ):
         addresses = Addresses(
-            grpc=f"{_HOST}:{server.grpc_port}",
-            rest=f"http://{_HOST}:{server.rest_port}",
-            admin=f"http://{_HOST}:{server.admin_port}",
+            grpc=f"{HOST}:{server.grpc_port}",
+            rest=f"{'http' if credentials.tls is None else 'https'}://{HOST}:{server.rest_port}",
+            admin=f"http://{HOST}:{server.admin_port}",
         )
-        async with connected(addresses) as client:
-            yield Served(definition, server, client)
+        async with connected(addresses, credentials) as client:
+            yield Served(local, server, client)
 
 
 @asynccontextmanager
@@ -93,13 +98,14 @@ def under_test(
     """The definition as stand-ins serve it: no dependencies, room for samples and for many calls, time enough.
 
     Every method has that `deadline`; None leaves them as declared. Of the mechanisms that may refuse a call, or
-    answer in the handler's place, only those are on whose fields of `MethodPolicy` are in `mechanisms`. `policies`
-    replaces other parts of the snapshot (`lifecycle=…`).
+    answer in the handler's place, only those are on whose fields of `MethodPolicy` are in `mechanisms`: without
+    "access", anybody may call everything. `policies` replaces other parts of the snapshot (`lifecycle=…`).
     """
     declared = definition.policies
     off = {name: value for name, value in _OFF.items() if name not in mechanisms}
     methods: Mapping[str, MethodPolicy]
     methods = {path: replace(policy, **off) for path, policy in declared.methods.items()}
+    auth = declared.auth if "access" in mechanisms else None
     if deadline is not None:
         methods = {path: replace(policy, deadline=deadline) for path, policy in methods.items()}
     grpc = replace(
@@ -110,7 +116,7 @@ def under_test(
         max_metadata_bytes=max(_METADATA_ROOM, declared.grpc.max_metadata_bytes),
     )
     rest = replace(declared.rest, max_body_bytes=max(_ROOM, declared.rest.max_body_bytes))
-    changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, **policies})
+    changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, "auth": auth, **policies})
     return replace(definition, policies=changed, open_clients=_no_clients)
 
 

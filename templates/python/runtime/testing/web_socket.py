@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -42,8 +43,10 @@ class Heard:
 
 
 @asynccontextmanager
-async def opened(url: str, headers: Sequence[tuple[str, str]]) -> AsyncIterator[ClientConnection]:
-    """An open WebSocket, closed at the end. Raises InvalidStatus where the upgrade is refused."""
+async def opened(
+    url: str, headers: Sequence[tuple[str, str]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ClientConnection]:
+    """An open WebSocket, closed at the end; `tls` is for a `wss` address. Raises InvalidStatus where the upgrade is refused."""
     async with connect(
         url,
         additional_headers=headers,
@@ -52,16 +55,20 @@ async def opened(url: str, headers: Sequence[tuple[str, str]]) -> AsyncIterator[
         open_timeout=PATIENCE,
         close_timeout=PATIENCE,
         proxy=None,
+        ssl=tls,
     ) as socket:
         yield socket
 
 
 async def exchange(
-    url: str, headers: Sequence[tuple[str, str]], frames: Iterable[bytes] | AsyncIterable[bytes]
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    frames: Iterable[bytes] | AsyncIterable[bytes],
+    tls: ssl.SSLContext | None = None,
 ) -> Heard:
     """Send the frames and the end of the requests, and hear the answer to its end. Raises OSError, and as `opened`."""
     try:
-        async with opened(url, headers) as socket:
+        async with opened(url, headers, tls) as socket:
             sending = asyncio.ensure_future(_send(socket, frames))
             try:
                 return await _hear(socket)

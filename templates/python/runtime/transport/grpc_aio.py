@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 from google.protobuf.message import DecodeError, EncodeError, Message
@@ -21,7 +22,20 @@ from ..pipeline import Endpoint
 from ..snapshot import GrpcPolicy
 from ..status import answer_of, fit
 from .faults import caller_gone
-from .grpc_services import Context, Health, RpcHandler, health_handlers, reflection_handlers
+from .grpc_services import (
+    Admit,
+    CertificateOf,
+    Context,
+    Health,
+    RpcHandler,
+    guarded,
+    health_handlers,
+    reflection_handlers,
+)
+from .grpc_tls import no_certificate, peer_certificate, server_credentials
+
+if TYPE_CHECKING:
+    from ..certificates import Certificates
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
@@ -45,7 +59,11 @@ class GrpcTransport:
         health: Health,
         spawn: Spawn,
         reuse_port: bool,
+        certificates: Certificates | None = None,
+        admissions: Mapping[str, Admit] = MappingProxyType({}),
     ) -> None:
+        self._certificates = certificates
+        self._admissions = admissions  # by path, of what not everybody may call beside the definition's methods
         self._definition = definition
         self._endpoints = endpoints
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -65,14 +83,22 @@ class GrpcTransport:
         handlers = health_handlers(self._health, names, self._side_streams)
         if policy.reflection:
             handlers |= reflection_handlers(names, self._side_streams)
+        tls = self._definition.policies.tls
+        certificate = peer_certificate if tls is not None and tls.client_ca else no_certificate
+        for path, admit in self._admissions.items():
+            if path in handlers:
+                handlers[path] = guarded(handlers[path], admit, certificate)
         for method in self._definition.methods:
             endpoint = self._endpoints[method.path]
-            handlers[method.path] = _rpc_handler(method, endpoint, self._spawn, self._definition.errors)
+            handlers[method.path] = _rpc_handler(method, endpoint, self._spawn, self._definition.errors, certificate)
         self._methods = _Methods(handlers)
         generic: Any = self._methods
         self._server.add_generic_rpc_handlers((generic,))
         try:
-            port = self._server.add_insecure_port(self._address)
+            if self._certificates is None:
+                port = self._server.add_insecure_port(self._address)
+            else:
+                port = self._server.add_secure_port(self._address, server_credentials(self._certificates))
         except RuntimeError as error:
             raise OSError(f"cannot listen on {self._address}: {error}") from error
         await self._server.start()
@@ -190,7 +216,9 @@ class _GrpcWire:
         return None
 
 
-def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable) -> RpcHandler:
+def _rpc_handler(
+    method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable, certificate: CertificateOf
+) -> RpcHandler:
     """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
     message_type = method.request
 
@@ -202,6 +230,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
             wire,
             _metadata(context),
             peer=context.peer(),
+            certificate=certificate(context),
             client_timeout=_client_timeout(context),
             spawn=spawn,
         )
@@ -221,6 +250,7 @@ def _rpc_handler(method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorT
             wire,
             _metadata(context),
             peer=context.peer(),
+            certificate=certificate(context),
             client_timeout=_client_timeout(context),
             spawn=spawn,
         )

@@ -12,9 +12,16 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.message import DecodeError
 from grpc import StatusCode, aio
 
+from ..errors import ServiceError
+from ..metadata import Metadata
+from ..principal import Peer
+
+Admit: TypeAlias = Callable[[Metadata, Peer | None, float | None], Awaitable[None]]
 Context: TypeAlias = "aio.ServicerContext[bytes, bytes]"
 RpcHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Handlers: TypeAlias = dict[str, RpcHandler]
+
+CertificateOf: TypeAlias = Callable[[Context], Peer | None]
 
 _HEALTH = "grpc.health.v1.Health"
 _REFLECTION_ALPHA = "grpc.reflection.v1alpha.ServerReflection"
@@ -128,6 +135,29 @@ async def _write(context: Context, raw: bytes) -> None:
         writing.cancel()  # without effect on one that is done
         await asyncio.gather(writing, return_exceptions=True)  # it may have failed: the peer has gone
         raise
+
+
+def guarded(handler: RpcHandler, admit: Admit, certificate: CertificateOf) -> RpcHandler:
+    """The RPC for those alone whom `admit` lets in; others get the code and the text of its error."""
+
+    def around(serve: Any) -> Any:
+        async def admitted(request: Any, context: Context) -> Any:
+            pairs: Any = context.invocation_metadata()
+            try:
+                await admit(Metadata.lower(pairs), certificate(context), context.time_remaining())
+            except ServiceError as error:
+                context.set_code(error.code)
+                context.set_details(error.message)
+                return b""
+            return await serve(request, context)
+
+        return admitted
+
+    if handler.unary_unary is not None:
+        return grpc.unary_unary_rpc_method_handler(around(handler.unary_unary))
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(around(handler.unary_stream))
+    return grpc.stream_stream_rpc_method_handler(around(handler.stream_stream))
 
 
 def _parsed(message_type: Any, raw: bytes, context: Context) -> Any:

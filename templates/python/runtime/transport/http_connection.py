@@ -15,8 +15,10 @@ from typing import Any
 import httptools
 
 from ..clock import Clock, Timer
+from ..principal import Peer
 from .exchange import Exchange
 from .http_head import HeadReader
+from .http_tls import peer_certificate
 from .verbs import with_known_verb
 from .web_socket import WebSocketConnection
 
@@ -73,6 +75,7 @@ class HttpConnection(asyncio.Protocol):
         self.lost = False
         self.full = False
         self.peer = ""
+        self.certificate: Peer | None = None  # of the client
         self._loop = asyncio.get_running_loop()
         self._parser: Any = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # the response to what came before it
@@ -145,6 +148,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as it is for TCP
         self._transport = transport
         self.peer = _peer(transport.get_extra_info("peername"))
+        self.certificate = peer_certificate(transport.get_extra_info("peercert"))
         self.listening.connections.add(self)
         self._close_in(HEAD_TIMEOUT)
 

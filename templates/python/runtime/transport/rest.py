@@ -7,6 +7,7 @@ import select
 import socket
 from collections.abc import Mapping
 from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
@@ -16,10 +17,13 @@ from ..pipeline import Endpoint
 from ..protojson.codec import Codec, CodecFor
 from .cors import App, CorsApp
 from .faults import head_too_large, invalid
-from .http_connection import HttpConnection, Listening
+from .http_connection import HEAD_TIMEOUT, HttpConnection, Listening
 from .http_head import HeadReader
 from .rest_app import ObserveRefusal, RestApp, Spawn, unobserved
 from .verbs import beyond_parser
+
+if TYPE_CHECKING:
+    from ..certificates import Certificates
 
 _BACKLOG = 2048
 _QUIET_TURNS = 3  # of the loop with nobody waiting to be accepted
@@ -43,8 +47,10 @@ class RestTransport:
         reuse_port: bool,
         observe_refusal: ObserveRefusal | None = None,
         clock: Clock | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         observe = observe_refusal or unobserved
+        self._certificates = certificates
         self._app = RestApp(definition, endpoints, codecs(definition), spawn, observe)
         self._outermost: App = self._app
         if (cors := definition.policies.rest.cors) is not None:
@@ -70,7 +76,14 @@ class RestTransport:
         sock = listening_socket(*self._address, reuse_port=self._reuse_port)
         loop = asyncio.get_running_loop()
         self._tell_time(loop)
-        self._server = await loop.create_server(lambda: HttpConnection(self._listening), sock=sock, backlog=_BACKLOG)
+        tls = None if self._certificates is None else self._certificates.server_context()
+        self._server = await loop.create_server(
+            lambda: HttpConnection(self._listening),
+            sock=sock,
+            backlog=_BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else HEAD_TIMEOUT,
+        )
         port: int = sock.getsockname()[1]
         return port
 

@@ -190,6 +190,7 @@ class RestApp:
             wire,
             exchange.head.metadata,
             peer=exchange.connection.peer,
+            certificate=exchange.connection.certificate,
             route=route.template,
             client_timeout=exchange.head.timeout,
             spawn=self._spawn,
