@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from generator.contract.model import Contract, Service
+from generator.contract.model import Contract, Rpc, Service
 from generator.errors import Finding, InputError
+from generator.plan.access import access_beside, access_of, check_access
 from generator.plan.applicable import applicable, check_streams
 from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
@@ -30,6 +31,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     """
     body = spec.body
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
+    findings += check_access(spec, contract.services)
     policies = _Policies()
     fallbacks = Fallbacks(contract)
     services: list[ServicePlan] = []
@@ -47,7 +49,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
             findings += fallbacks.check(service, rpc, resolved)
             resolved = applicable(resolved, rpc.kind)
             findings += check_streams(rpc, resolved)
-            methods.append(MethodPlan(rpc, resolved.policy, resolved.settings, chain(resolved.policy, body)))
+            methods.append(_method(spec, service, rpc, resolved))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)
     findings += errors
@@ -67,7 +69,15 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         domain=body.errors.domain or spec.metadata.name or name,
         errors=rows,
         warnings=tuple(warnings),
+        beside=access_beside(spec),
     )
+
+
+def _method(spec: Spec, service: Service, rpc: Rpc, resolved: Resolved[ServerPolicy]) -> MethodPlan:
+    access = access_of(spec, service.full_name, rpc.name)
+    sections = () if access is None or access.public else ("authentication", "authorization")
+    settings = resolved.settings if access is None else (*resolved.settings, *access.settings)
+    return MethodPlan(rpc, resolved.policy, settings, chain(resolved.policy, spec.body, sections), access)
 
 
 class _Policies:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from generator.spec.model import SpecBody
@@ -21,6 +21,10 @@ class StageRule:
 
 def _always(policy: ServerPolicy, spec: SpecBody) -> bool:
     return True
+
+
+def _by_section(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return False
 
 
 def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
@@ -56,6 +60,8 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
     StageRule("load_shedding", _shedding, "loadShedding", "refuses the least critical work while overloaded"),
+    StageRule("authentication", _by_section, "", "asks who calls: a bearer token, or a client certificate"),
+    StageRule("authorization", _by_section, "auth", "refuses whom the method's rule does not let in"),
     StageRule(
         "concurrency_limit", _concurrency, "concurrencyLimiter", "refuses calls beyond what the service can do at once"
     ),
@@ -69,6 +75,9 @@ STAGES: tuple[StageRule, ...] = (
 )
 
 
-def chain(policy: ServerPolicy, spec: SpecBody) -> tuple[str, ...]:
-    """The names of the stages that are on for a method of that policy."""
-    return tuple(stage.name for stage in STAGES if stage.on(policy, spec))
+def chain(policy: ServerPolicy, spec: SpecBody, sections: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of the stages that are on for a method of that policy.
+
+    `sections` names those that a section of the spec turns on for the method: no policy block knows of them.
+    """
+    return tuple(stage.name for stage in STAGES if stage.on(policy, spec) or stage.name in sections)

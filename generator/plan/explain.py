@@ -78,6 +78,9 @@ def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
         body = f"  body: {rule.body}" if rule.body else ""
         response = f"  response_body: {rule.response_body}" if rule.response_body else ""
         yield f"  route  {printable(f'{rule.verb} {rule.template.text}{body}{response}')}  ({rule.place})"
+    for setting in method.settings:
+        if setting.path == "auth.public":
+            yield f"  access  {_origin(setting)}: anyone may call"
     for number, name in enumerate(method.chain, 1):
         stage = next(rule for rule in STAGES if rule.name == name)
         yield f"  {number:>2} {name:<13} {stage.what}"

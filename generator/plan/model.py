@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from generator.contract.model import Contract, HttpRule, Rpc, Service
 from generator.errors import Finding, Place
+from generator.plan.access import AccessPlan
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
@@ -25,6 +26,7 @@ class MethodPlan:
     policy: ServerPolicy
     settings: tuple[Setting, ...]
     chain: tuple[str, ...]
+    access: AccessPlan | None = None  # None: nobody is asked who calls
 
     def scope(self, mechanism: str) -> str:
         """Which calls count together for a mechanism that has a state, by its key in the policy block.
@@ -120,6 +122,7 @@ class Plan:
     domain: str
     errors: tuple[ErrorRowPlan, ...]
     warnings: tuple[Finding, ...]
+    beside: Mapping[str, AccessPlan] = field(default_factory=dict)  # who may call health and reflection, by gRPC path
 
     @property
     def methods(self) -> tuple[MethodPlan, ...]:

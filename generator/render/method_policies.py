@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from generator.plan.access import AccessPlan
 from generator.plan.fallbacks import static_value
 from generator.plan.model import MethodPlan
 from generator.render.python import Construct
@@ -22,6 +23,15 @@ def method_policy(plan: MethodPlan) -> Construct:
         if made is not None:
             fields[name] = made
     return Construct("MethodPolicy", fields)
+
+
+def access_policy(access: AccessPlan | None) -> Construct | None:
+    """What a caller needs, None where anyone may call; parts of the rule that ask for nothing are left out."""
+    if access is None or access.public:
+        return None
+    if access.rule is None:
+        return Construct("AccessPolicy", {"deny": True} if access.denies else {})
+    return Construct("AccessPolicy", {name: value for name, value in access.rule if value})
 
 
 def _deadline(deadline: Deadline | None) -> Construct | None:
@@ -112,6 +122,7 @@ def _breaker_fallback(plan: MethodPlan) -> Construct | None:
 # The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
 _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
     "load_shedding": _shedding,
+    "access": lambda plan: access_policy(plan.access),
     "concurrency": _concurrency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),
     "breaker": lambda plan: breaker_policy(plan.policy.circuit_breaker),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.plan.model import Plan
-from generator.render.method_policies import method_policy
+from generator.render.method_policies import access_policy, method_policy
 from generator.render.outgoing_policies import dependency_policy
 from generator.render.python import Construct, literal
-from generator.spec.server import Cors, Keepalive
+from generator.spec.server import Cors, Keepalive, Tls
 
 # Seconds; advised by OpenTelemetry's semantic conventions for http.server.request.duration and its likes.
 _STANDARD_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -85,7 +85,33 @@ def _sections(plan: Plan) -> dict[str, object]:
             "UnmappedPolicy", {"code": body.errors.unmapped.grpc, "redact": body.errors.unmapped.redact}
         ),
         **_dependencies(plan),
+        **_auth(plan),
+        **_tls(body.tls),
     }
+
+
+def _auth(plan: Plan) -> dict[str, object]:
+    auth = plan.spec.body.auth
+    if auth is None:
+        return {}
+    fields: dict[str, object] = {}
+    if auth.jwt:
+        fields["issuers"] = tuple(Construct("JwtIssuer", dict(issuer)) for issuer in auth.jwt)
+    if auth.client_certificates:
+        fields["client_certificates"] = True
+    beside = {path: policy for path, access in plan.beside.items() if (policy := access_policy(access)) is not None}
+    if beside:
+        fields["beside"] = beside
+    return {"auth": Construct("AuthPolicy", fields)}
+
+
+def _tls(tls: Tls) -> dict[str, object]:
+    if tls.mode == "off":
+        return {}
+    files = {"certificate": tls.certificate, "private_key": tls.private_key}
+    if tls.mode == "mtls":
+        files["client_ca"] = tls.client_ca
+    return {"tls": Construct("TlsPolicy", files)}
 
 
 def _dependencies(plan: Plan) -> dict[str, object]:
@@ -123,6 +149,8 @@ def _cors(cors: Cors) -> dict[str, object]:
 
 
 def _names(value: object) -> set[str]:
+    if isinstance(value, tuple):
+        return set().union(*(_names(item) for item in value))
     if isinstance(value, Mapping):
         return set().union(*(_names(item) for item in value.values()))
     if not isinstance(value, Construct):

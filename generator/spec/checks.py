@@ -35,6 +35,7 @@ def check(document: ResilienceSpec, root: Node) -> list[Finding]:
         _health,
         _slos,
         _registry,
+        _auth,
     ):
         findings += [
             Finding(_place(root, path), rule_id, f"{dotted(path)}: {message}" if path else message, hint)
@@ -213,3 +214,30 @@ def _registry(spec: SpecBody) -> Iterator[_Found]:
     if registry.kind == "etcd" and registry.heartbeat >= registry.ttl:
         message = f"is not shorter than ttl ({format_duration(registry.ttl)})"
         yield ("spec", "registry", "heartbeat"), "wrong-value", message, "renew at least twice in each ttl"
+
+
+def _auth(spec: SpecBody) -> Iterator[_Found]:
+    auth = spec.auth
+    if auth is None:
+        return
+    path: Path = ("spec", "auth")
+    mutual = spec.tls.mode == "mtls"
+    if not auth.jwt and not auth.client_certificates:
+        message = "nobody could be authenticated: there is neither jwt nor clientCertificates"
+        yield path, "missing-key", message, "name the issuer of your tokens, or turn it off with auth: false"
+    if auth.client_certificates and not mutual:
+        message = f"clients are not asked for certificates with tls.mode: {spec.tls.mode}"
+        yield (*path, "clientCertificates"), "useless-key", message, "set tls.mode to mtls, with a clientCa"
+    seen: set[str] = set()
+    for index, issuer in enumerate(auth.jwt):
+        if issuer.issuer in seen:
+            yield (*path, "jwt", index, "issuer"), "duplicate-key", f"a second issuer '{issuer.issuer}'", ""
+        seen.add(issuer.issuer)
+    for selector, rule in auth.rules.items():
+        for key, wanted in (("anyScope", rule.any_scope), ("allScopes", rule.all_scopes), ("anyRole", rule.any_role)):
+            if wanted and not auth.jwt:
+                message = "nobody has any: scopes and roles come with tokens, and auth.jwt names no issuer"
+                yield (*path, "rules", selector, key), "useless-key", message, "use anyPeer, or name an issuer"
+        if rule.any_peer and not mutual:
+            message = f"nobody has any: clients are not asked for certificates with tls.mode: {spec.tls.mode}"
+            yield (*path, "rules", selector, "anyPeer"), "useless-key", message, "set tls.mode to mtls, with a clientCa"

@@ -164,10 +164,28 @@ class _Switch:
         return {"anyOf": [handler(core), off]}
 
 
+def _many(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+class _OneOrMany:
+    """Lets a mapping stand for a list of just that one."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_many, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        several = handler(core)
+        return {"anyOf": [several["items"], several]}
+
+
 T = TypeVar("T")
 
 # A mechanism: its settings, or `false` for off at this level; None is off or never named.
 Switch = Annotated[T | None, _Switch()]
+
+# A list of sections; a single one may stand without the list.
+OneOrMany = Annotated[tuple[T, ...], _OneOrMany()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +200,7 @@ class Shape:
     hint: str = ""
     switch: bool = False
     names: Shape | None = None  # of a map: the shape of its names
+    single: bool = False  # of a list: one item may stand without it
 
 
 def _shape(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
@@ -202,7 +221,8 @@ def _shape(annotation: Any, metadata: tuple[Any, ...] = ()) -> Shape:
     if isinstance(annotation, type) and issubclass(annotation, Model):
         return Shape("model", model=annotation)
     if origin is tuple:
-        return Shape("list", item=_shape(arguments[0]))
+        single = any(isinstance(entry, _OneOrMany) for entry in metadata)
+        return Shape("list", item=_shape(arguments[0]), single=single)
     if origin is not None and issubclass(origin, Mapping):
         return Shape("map", item=_shape(arguments[1]), names=_shape(arguments[0]))
     return Shape("scalar", label="any value")

@@ -39,6 +39,8 @@ def shape_at(model: type[Model], path: Path) -> Shape | None:
     for step in path:
         if shape is None:
             return None
+        if shape.kind == "list" and not isinstance(step, int):
+            shape = shape.item or shape  # the one section that stands without the list
         if shape.model is not None:
             field = fields(shape.model).get(str(step))
             shape = field.shape if field else None

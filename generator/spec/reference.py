@@ -121,7 +121,8 @@ def _type(shape: Shape, sections: dict[type[Model], _Section]) -> str:
     if shape.choices:
         text = ", ".join(f"`{choice}`" for choice in shape.choices)
     elif shape.kind == "list" and shape.item is not None:
-        text = f"list of {_type(shape.item, sections)}"
+        item = _type(shape.item, sections)
+        text = f"{item}, or list of them" if shape.single else f"list of {item}"
     elif shape.kind == "map" and shape.item is not None:
         text = f"{shape.names.label if shape.names else 'name'} → {_type(shape.item, sections)}"
     else:

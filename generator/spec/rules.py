@@ -23,7 +23,10 @@ def check_keys(value: Model, path: Path, place: Callable[[Path], Place], skip: f
             hint = f"it belongs to {value.discriminator}: {' or '.join(field.rule.only)}"
             yield Finding(place((*path, key)), "useless-key", f"{dotted((*path, key))} has no effect {about}", hint)
         elif key not in skip:
-            yield from _inside(getattr(value, field.attribute), (*path, key), place, skip)
+            inner = getattr(value, field.attribute)
+            if field.shape.single and len(inner) == 1:
+                inner = inner[0]
+            yield from _inside(inner, (*path, key), place, skip)
 
 
 def _inside(value: object, path: Path, place: Callable[[Path], Place], skip: frozenset[str]) -> Iterator[Finding]:

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from generator.contract.model import Rpc, Service
     from generator.spec.load import Spec
 
-# Served beside the contract's own services, so that rules may name them.
-_OWN_SERVICES = ("grpc.health.v1.Health/", "grpc.reflection.v1.ServerReflection/", "grpc.reflection.v1alpha.")
+# Served on the gRPC port beside the contract's own services; `auth` alone may name them, by their full names.
+BESIDE: dict[str, tuple[str, ...]] = {
+    "grpc.health.v1.Health": ("Check", "List", "Watch"),
+    "grpc.reflection.v1.ServerReflection": ("ServerReflectionInfo",),
+    "grpc.reflection.v1alpha.ServerReflection": ("ServerReflectionInfo",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,13 @@ def check_selectors(spec: Spec, services: Iterable[Service]) -> list[Finding]:
     """A finding for each selector of the spec that matches nothing in the contract."""
     served = tuple(services)
     known = {text for service in served for rpc in service.rpcs for text in candidates(service.full_name, rpc.name)}
-    findings = []
-    for text, place in _selectors(spec):
-        if text in known or text.startswith(_OWN_SERVICES):
-            continue
-        message = f"no method of the contract matches '{text}'"
-        findings.append(Finding(place, "unknown-method", message, _hint(text, known)))
-    return findings
+    beside = {f"{service}/{method}" for service, methods in BESIDE.items() for method in ("*", *methods)}
+    unmatched = [(text, place, known) for text, place in _selectors(spec) if text not in known]
+    unmatched += [(text, place, known | beside) for text, place in _auth_selectors(spec) if text not in known | beside]
+    return [
+        Finding(place, "unknown-method", f"no method of the contract matches '{text}'", _hint(text, choice))
+        for text, place, choice in unmatched
+    ]
 
 
 def _hint(text: str, known: set[str]) -> str:
@@ -94,6 +98,10 @@ def _selectors(spec: Spec) -> Iterator[tuple[str, Place]]:
     for index, fault in enumerate(body.chaos.faults):
         for item, selector in enumerate(fault.methods):
             yield selector, spec.value_place("spec", "chaos", "faults", index, "methods", item)
+
+
+def _auth_selectors(spec: Spec) -> Iterator[tuple[str, Place]]:
+    body = spec.body
     if body.auth is not None:
         for selector in body.auth.rules:
             yield selector, spec.key_place("spec", "auth", "rules", selector)

@@ -111,7 +111,7 @@ class Server(Model):
 
 
 class Tls(Model):
-    """Encryption of both ports; files are read again when they change."""
+    """Encryption of the gRPC and the REST port, TLS 1.2 or newer; files are read again when they change."""
 
     discriminator: ClassVar[str] = "mode"
 
@@ -127,7 +127,6 @@ class Tls(Model):
         needed=True,
         only=("mtls",),
     )
-    min_version: Literal["1.2", "1.3"] = setting("1.2", "Oldest TLS version spoken.", only=("tls", "mtls"))
 
 
 class Lifecycle(Model):

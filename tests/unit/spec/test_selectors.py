@@ -76,14 +76,25 @@ spec:
     Get: {}
     Order/List: {}
   slos: [{name: a, objective: 99, sli: {methods: [Lisst]}}]
-  auth: {rules: {Adds: {}}, public: [grpc.health.v1.Health/*, Cart/Get]}
+  tls: {mode: mtls, certificate: a, privateKey: b, clientCa: c}
+  auth:
+    clientCertificates: true
+    rules: {Adds: {}, grpc.reflection.v1.ServerReflection/*: {}}
+    public: [grpc.health.v1.Health/*, grpc.health.v1.Health/Chek, Cart/Get]
   chaos: {faults: [{percent: 1, methods: [Ad]}]}
 """
     assert [str(finding) for finding in sorted(check_selectors(load_text(text, "s.yaml"), SERVICES))] == [
         "s.yaml:3:5: unknown-method: no method of the contract matches 'Gett'; did you mean 'Get'?",
         "s.yaml:5:5: unknown-method: no method of the contract matches 'Order/List'; did you mean 'Orders/List'?",
         "s.yaml:6:51: unknown-method: no method of the contract matches 'Lisst'; did you mean 'List'?",
-        "s.yaml:7:18: unknown-method: no method of the contract matches 'Adds'; did you mean 'Add'?",
-        "s.yaml:7:63: unknown-method: no method of the contract matches 'Cart/Get'; did you mean 'Carts/Get'?",
-        "s.yaml:8:43: unknown-method: no method of the contract matches 'Ad'; did you mean 'Add'?",
+        "s.yaml:10:13: unknown-method: no method of the contract matches 'Adds'; did you mean 'Add'?",
+        "s.yaml:11:39: unknown-method: no method of the contract matches 'grpc.health.v1.Health/Chek'; did you mean 'grpc.health.v1.Health/Check'?",
+        "s.yaml:11:67: unknown-method: no method of the contract matches 'Cart/Get'; did you mean 'Carts/Get'?",
+        "s.yaml:12:43: unknown-method: no method of the contract matches 'Ad'; did you mean 'Add'?",
     ]
+
+
+def test_only_auth_knows_of_health_and_reflection() -> None:
+    text = "spec: {methods: {grpc.health.v1.Health/Check: {}}}"
+    (finding,) = check_selectors(load_text(text, "s.yaml"), SERVICES)
+    assert finding.message == "no method of the contract matches 'grpc.health.v1.Health/Check'"
