@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.plan.model import Plan
+from generator.render import access_tests
 from generator.render.emit import Owner
 from generator.render.services import ServiceView
 
@@ -43,6 +44,12 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
     for module in (*_MODULES, *mechanisms):
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {}
+    if plan.spec.body.auth is not None:
+        path = "tests/contract/test_authentication.py"
+        yield path, path, Owner.MANAGED, {"access": access_tests.view(plan)}
+    if plan.spec.body.tls.mode != "off":
+        path = "tests/contract/test_tls.py"
+        yield path, path, Owner.MANAGED, {"mutual": plan.spec.body.tls.mode == "mtls"}
     if plan.spec.body.server.rest.cors.allow_origins and plan.routes:
         path = "tests/contract/test_cors.py"
         yield path, path, Owner.MANAGED, {}
@@ -51,5 +58,11 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
         yield path, path, Owner.MANAGED, {}
     for service in services:
         if service.methods:
-            context = {"service": service, "first": service.methods[0]}
+            closed = {method.rpc.path for method in plan.methods if method.access is not None and method.access.denies}
+            first = next((method for method in service.methods if method.path not in closed), service.methods[0])
+            context = {
+                "service": service,
+                "first": first,
+                "code": "PERMISSION_DENIED" if first.path in closed else "UNIMPLEMENTED",
+            }
             yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context

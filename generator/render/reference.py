@@ -15,6 +15,7 @@ from jinja2 import meta, nodes
 from jinja2.visitor import NodeTransformer
 
 from generator import resources
+from generator.render.access_tests import AccessView
 from generator.render.clients import ClientView
 from generator.render.codecs import ModuleView
 from generator.render.emit import Import, Stub
@@ -31,13 +32,15 @@ END = "<!-- end of context -->"
 
 VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
     {
+        "access": (AccessView, "what there is to test of who may call what"),
         "canonical": (tuple[CanonicalCode, ...], "the canonical gRPC codes"),
         "client": (ClientView, "the dependency that the file is about"),
         "client_imports": (str, "the import block of `gen/clients/__init__.py`"),
         "clients": (tuple[ClientView, ...], "every dependency that is called, in spec order"),
+        "code": (str, "the gRPC code that the service's first RPC answers as long as it is a stub"),
         "domain": (str, "the domain of the service's errors"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
-        "first": (MethodView, "the service's first RPC"),
+        "first": (MethodView, "the service's first RPC that somebody may call"),
         "handlers": (Sequence[Expression], "how each handler is made"),
         "hash": (str, "of all that the policies say"),
         "header": (str, "the comment that says what the file was generated from; empty for what is copied or has none"),
@@ -45,6 +48,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "methods": (Mapping[str, Construct], "each method's policy, by its gRPC path"),
         "module": (ModuleView, "the .proto file whose messages' codecs the file has"),
         "module_imports": (str, "the import line of the service modules that the file names"),
+        "mutual": (bool, "whether clients are asked for certificates"),
         "name": (str, "the project's name"),
         "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
         "package": (str, "the project's Python package"),

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto
 from generator.contract.model import Contract, Service
 from generator.errors import printable
 from generator.plan.model import Plan
-from generator.render.openapi import error_bodies, errors, parameters, paths
+from generator.render.openapi import error_bodies, errors, parameters, paths, security
 from generator.render.openapi.operations import Surface, operation
 from generator.render.openapi.packed import with_error_details
 from generator.render.openapi.scalars import Schema
@@ -40,7 +40,9 @@ def document(plan: Plan) -> dict[str, object]:
     schemas = Schemas(plan.contract, _extendable(plan.contract), ignore_unknown=rest.unknown_fields == "ignore")
     responses = errors.error_responses(plan)
     headers = parameters.header_parameters(plan.spec.body.observability.propagate.metadata, _languages(plan))
-    surface = Surface(plan.contract, schemas, responses, plan.spec.body.errors.rest, headers)
+    required = security.requirements(plan)
+    surface = Surface(plan.contract, schemas, responses, plan.spec.body.errors.rest, headers, required)
+    schemes = security.schemes(plan)
     served = [route.rpc.full_name.rpartition(".")[0] for route in plan.routes]
     services = [service.service for service in plan.services if service.service.full_name in served]
     tags = _tags(services)
@@ -53,7 +55,11 @@ def document(plan: Plan) -> dict[str, object]:
             "schemas": {**schemas.components(), **responses.schemas},
             "responses": dict(responses.responses),
             "parameters": {header.component: dict(header.parameter) for header in headers},
-            "headers": {"Retry-After": error_bodies.retry_after_header()},
+            "headers": {
+                "Retry-After": error_bodies.retry_after_header(),
+                **({"WWW-Authenticate": error_bodies.challenge_header()} if schemes else {}),
+            },
+            **({"securitySchemes": schemes} if schemes else {}),
         },
     }
 

@@ -82,6 +82,15 @@ def media_type(shape: str) -> str:
     return _MEDIA_TYPES.get(shape, "application/json")
 
 
+def challenge_header() -> Schema:
+    """What a caller without a good token is told (RFC 6750, section 3)."""
+    return {
+        "description": "How to authenticate, and whether the token that came is no good.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="service", error="invalid_token"',
+    }
+
+
 def retry_after_header() -> Schema:
     """The Retry-After header as a component."""
     return {

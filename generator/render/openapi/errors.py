@@ -13,6 +13,11 @@ from generator.render.openapi.error_bodies import BODY, SCHEMAS, Fault, body, me
 from generator.render.openapi.scalars import Schema
 from generator.spec.codes import canonical_codes
 
+_OF_AUTH = (
+    Fault("UNAUTHENTICATED", 401, "UNAUTHENTICATED", "the caller is not authenticated", {}),
+    Fault("PERMISSION_DENIED", 403, "ACCESS_DENIED", "the caller may not call this method", {}),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponses:
@@ -45,7 +50,8 @@ def error_responses(plan: Plan) -> ErrorResponses:
     for status, found in sorted(by_status.items()):
         examples = dict(example for fault in found for example in _examples(fault, shape, plan.domain))
         retry = any(fault.retry_after is not None for fault in found)
-        responses[f"Error{status}"] = _response(phrase(status), shape, examples, retry=retry)
+        challenge = any(fault.reason == "UNAUTHENTICATED" for fault in found)
+        responses[f"Error{status}"] = _response(phrase(status), shape, examples, retry=retry, challenge=challenge)
     return ErrorResponses(
         schemas=SCHEMAS[shape],
         responses=responses,
@@ -93,7 +99,7 @@ def _of_runtime(plan: Plan) -> Iterator[Fault]:
         Fault("UNAVAILABLE", 503, "DRAINING", "the server is shutting down", {}, retry_after=1.0),
         Fault("DEADLINE_EXCEEDED", 504, "DEADLINE_EXCEEDED", "the deadline has passed", {}),
     )
-    for fault in faults:
+    for fault in (*faults, *(_OF_AUTH if plan.spec.body.auth is not None else ())):
         yield _with_row(fault, rows.get(fault.code))
 
 
@@ -137,13 +143,16 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
     return marked.replace("\0", "{").replace("\1", "}")
 
 
-def _response(description: str, shape: str, examples: Mapping[str, Schema], *, retry: bool) -> Schema:
+def _response(
+    description: str, shape: str, examples: Mapping[str, Schema], *, retry: bool, challenge: bool = False
+) -> Schema:
     content: Schema = {"schema": {"$ref": f"#/components/schemas/{BODY}"}}
     if examples:
         content["examples"] = dict(examples)
     response: Schema = {"description": description}
-    if retry:
-        response["headers"] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
+    names = [name for name, sent in (("Retry-After", retry), ("WWW-Authenticate", challenge)) if sent]
+    if names:
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     response["content"] = {media_type(shape): content}
     return response
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Field, Kind
@@ -14,6 +14,7 @@ from generator.render.openapi.errors import ErrorResponses
 from generator.render.openapi.paths import SpelledPath
 from generator.render.openapi.scalars import Schema
 from generator.render.openapi.schemas import Schemas, Side, nullable
+from generator.render.openapi.security import REASONS
 
 _JSON, _NDJSON, _SSE = "application/json", "application/x-ndjson", "text/event-stream"
 _BYTES: Schema = {"type": "string", "format": "binary", "description": "Bytes, as they are."}
@@ -31,6 +32,7 @@ class Surface:
     errors: ErrorResponses
     error_shape: str
     headers: Sequence[parameters.Header]
+    security: Mapping[str, list[Schema]]  # by RPC path; public ones are left out
 
 
 def operation(surface: Surface, route: RoutePlan, path: SpelledPath, *, tag: str, name: str, method: str) -> Schema:
@@ -44,6 +46,8 @@ def operation(surface: Surface, route: RoutePlan, path: SpelledPath, *, tag: str
         found["description"] = text
     if rpc.deprecated:
         found["deprecated"] = True
+    if rpc.path in surface.security:
+        found["security"] = surface.security[rpc.path]
     found["x-rpc"] = rpc.path
     found["x-path-template"] = rule.template.text
     request = surface.contract.messages[rpc.request]
@@ -133,7 +137,8 @@ def _responses(surface: Surface, route: RoutePlan, *, head: bool) -> Schema:
     if route.rpc.kind is Kind.BIDI:
         opened = {"101": {"description": "The WebSocket is open."}}
         return {**opened, **surface.errors.of(_OPENING)}
-    errors = surface.errors.of(_WITH_BODY if route.rule.body else _ALWAYS)
+    guarded = REASONS if route.rpc.path in surface.security else ()
+    errors = surface.errors.of((*(_WITH_BODY if route.rule.body else _ALWAYS), *guarded))
     if head:
         without_body = {name: {"description": "An error; its body is left out."} for name in errors}
         return {"200": {"description": "As for GET, without the body."}, **without_body}
