@@ -8,6 +8,7 @@ from typing import NamedTuple
 from generator.breaking.behaviour import Behaviour, Method, Route
 from generator.breaking.rule import JSON, Audience, Change, Rule
 from generator.contract.http_rule import TemplateError, parse_template
+from generator.contract.model import PathTemplate
 
 _REST = (Audience.REST,)
 
@@ -33,13 +34,42 @@ def _served(behaviour: Behaviour) -> list[Served]:
     return [Served(name, method, route) for name, method in behaviour.methods.items() for route in method.routes]
 
 
-def _covers(new: Route, old: Route) -> bool:
-    """Whether every URL of `old` is one of `new`, whatever their variables are called."""
+class _Table:
+    """The routes of one version, by what requests for another version's routes reach; each template is parsed once."""
+
+    __slots__ = ("_exact", "_parsed")
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        served = _served(behaviour)
+        self._exact = {(one.route.verb, one.route.path): one for one in reversed(served)}
+        self._parsed = [(one, template) for one in served if (template := _template(one.route)) is not None]
+
+    def reached(self, old: Served) -> Served | None:
+        """What a request for an old route reaches; of several, what serves the RPC that it was a route of."""
+        exact = self._exact.get((old.route.verb, old.route.path))
+        if exact is not None:
+            return exact
+        found = [one for one in self._covering(old.route) if one.route.verb in ("*", old.route.verb)]
+        return next((one for one in found if one.name == old.name), found[0] if found else None)
+
+    def otherwise(self, old: Served) -> Served | None:
+        """The route of the same RPC that has an old one's URLs, under whatever HTTP method."""
+        return next((one for one in self._covering(old.route) if one.name == old.name), None)
+
+    def _covering(self, old: Route) -> Iterator[Served]:
+        """The routes that have every URL of `old`, whatever their variables are called."""
+        narrow = _template(old)
+        if narrow is not None:
+            for one, wide in self._parsed:
+                if wide.verb == narrow.verb and _cover(wide.segments, narrow.segments):
+                    yield one
+
+
+def _template(route: Route) -> PathTemplate | None:
     try:
-        wide, narrow = parse_template(new.path), parse_template(old.path)
+        return parse_template(route.path)
     except TemplateError:  # in a baseline that somebody has changed
-        return False
-    return wide.verb == narrow.verb and _cover(wide.segments, narrow.segments)
+        return None
 
 
 def _cover(wide: Sequence[str], narrow: Sequence[str]) -> bool:
@@ -47,43 +77,33 @@ def _cover(wide: Sequence[str], narrow: Sequence[str]) -> bool:
         at = wide.index("**")
         after = len(wide) - at - 1
         middle_end = len(narrow) - after
-        return _cover(wide[:at], narrow[:at]) and _cover(wide[at + 1 :], narrow[middle_end:]) and at <= middle_end
+        return _cover(wide[:at], narrow[:at]) and _cover(wide[at + 1 :], narrow[middle_end:])
     if len(wide) != len(narrow):
         return False
     return all(one in ("*", other) and other != "**" for one, other in zip(wide, narrow, strict=True))
 
 
-def _now(old: Served, after: Sequence[Served]) -> Served | None:
-    """What a request for an old route reaches; of several, what serves the RPC that it was a route of."""
-    found = [new for new in after if new.route.verb in ("*", old.route.verb) and _covers(new.route, old.route)]
-    return next((new for new in found if new.name == old.name), found[0] if found else None)
-
-
 def _gone(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-    now = _served(after)
+    now = _Table(after)
     for old in _served(before):
-        if _now(old, now) is None and _other_verb(old, now) is None:
+        if now.reached(old) is None and now.otherwise(old) is None:
             place = after.place(f"rpc {old.name}", f"service {old.name.rpartition('.')[0]}")
             yield Change(old.name, f"{old.text} reaches nothing any more", place, old.name)
 
 
-def _other_verb(old: Served, now: Sequence[Served]) -> Served | None:
-    return next((new for new in now if new.name == old.name and _covers(new.route, old.route)), None)
-
-
 def _same_verb(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-    now = _served(after)
+    now = _Table(after)
     for old in _served(before):
-        new = _other_verb(old, now)
-        if _now(old, now) is None and new is not None:
+        new = now.otherwise(old) if now.reached(old) is None else None
+        if new is not None:
             what = f"{old.route.path} is a {new.route.verb}, no longer a {old.route.verb}"
             yield Change(old.name, what, after.place(*new.keys), old.name)
 
 
 def _same_rpc(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-    now = _served(after)
+    now = _Table(after)
     for old in _served(before):
-        new = _now(old, now)
+        new = now.reached(old)
         if new is None or new.name == old.name:
             continue
         if (new.method.request, new.method.response) != (old.method.request, old.method.response):
@@ -94,9 +114,9 @@ def _same(what: str, value: Callable[[Route], str]) -> Callable[[Behaviour, Beha
     """Finds routes of which something is not what it was; `what` says it with {before} and {after}."""
 
     def find(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-        now = _served(after)
+        now = _Table(after)
         for old in _served(before):
-            new = _now(old, now)
+            new = now.reached(old)
             if new is None or value(new.route) == value(old.route):
                 continue
             told = what.format(before=value(old.route), after=value(new.route))

@@ -81,7 +81,7 @@ def load(content: bytes, file: str) -> Behaviour:
     """The behaviour in `content`; `file` is what findings call it. Raises InputError where it is none."""
     try:
         return _read(json.loads(content))
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError):
         message = "it is not what holdfast wrote"
         raise InputError.one(Place(file), "baseline-unreadable", message, _HINT) from None
 

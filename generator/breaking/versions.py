@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
@@ -92,39 +92,46 @@ def scope(descriptor_set: FileDescriptorSet, roots: Iterable[str]) -> frozenset[
         path = todo.pop()
         if path not in found:
             found.add(path)
-            todo.extend(imports[path])
+            todo.extend(imports.get(path, ()))  # a set that does not stand by itself is refused elsewhere
     return frozenset(path for path in found if not python_module(path))
 
 
-def callers(versions: Collection[Version], element: str) -> frozenset[str]:
-    """The full names of the RPCs that something is in: an RPC, a service, a type or a file; all of them for ""."""
-    return frozenset(name for one in versions for name in _callers(one, element))
+class Callers:
+    """Which RPCs of a version something is in: found once, asked for each finding."""
 
+    __slots__ = ("_calls", "_holders", "_version")
 
-def _callers(version: Version, element: str) -> Iterator[str]:
-    schema, methods = version.schema, version.behaviour.methods
-    if element in methods:
-        yield element
-        return
-    file = schema.files.get(element)
-    elements = {element}
-    if file is not None:
-        elements = {one.full_name for one in file.messages.values()}
-        elements |= {one.full_name for one in file.enums.values()} | {one.full_name for one in file.services.values()}
-    types = _holders(schema, elements)
-    for name, method in methods.items():
-        in_service = name.rpartition(".")[0] in elements
-        if not element or in_service or method.request in types or method.response in types:
-            yield name
+    def __init__(self, version: Version) -> None:
+        self._version = version
+        self._holders: dict[str, set[str]] = {}  # the messages that have a field of a type, by the type
+        for message in version.schema.messages.values():
+            for field in message.fields.values():
+                if field.proto.type_name:
+                    self._holders.setdefault(field.proto.type_name.removeprefix("."), set()).add(message.full_name)
+        self._calls: dict[str, set[str]] = {}  # the RPCs of a message, and of a service
+        for name, method in version.behaviour.methods.items():
+            for part in (method.request, method.response, name.rpartition(".")[0]):
+                self._calls.setdefault(part, set()).add(name)
 
+    def of(self, element: str) -> frozenset[str]:
+        """The full names of the RPCs that an RPC, a service, a type or a file is in; all of them for ""."""
+        if not element or element in self._version.behaviour.methods:
+            return frozenset([element] if element else self._version.behaviour.methods)
+        todo = self._declared(element)
+        seen = set(todo)
+        while todo:
+            new = self._holders.get(todo.pop(), set()) - seen
+            seen |= new
+            todo += new
+        return frozenset(name for one in seen for name in self._calls.get(one, ()))
 
-def _holders(schema: Schema, types: set[str]) -> set[str]:
-    """The types themselves, and the messages that have a field of one of them, directly or not."""
-    found = set(types)
-    size = 0
-    while size != len(found):
-        size = len(found)
-        for message in schema.messages.values():
-            if any(field.proto.type_name.removeprefix(".") in found for field in message.fields.values()):
-                found.add(message.full_name)
-    return found
+    def _declared(self, element: str) -> list[str]:
+        file = self._version.schema.files.get(element)
+        if file is None:
+            return [element]
+        messages = [one.full_name for one in file.messages.values()]
+        return (
+            messages
+            + [one.full_name for one in file.enums.values()]
+            + [one.full_name for one in file.services.values()]
+        )

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from generator.breaking.rule import Audience, Break
 from generator.breaking.schema import FileNode
-from generator.breaking.versions import callers
+from generator.breaking.versions import Callers
 from generator.errors import Place
 from generator.project.baseline import Baseline
 from generator.project.disk import Disk
@@ -48,7 +48,7 @@ class Hits:
     def of(self, found: Break) -> tuple[Hit, ...]:
         """Whom it hits: imports and handlers by their lines, then clients."""
         element = found.change.element
-        rpcs = callers((self.before.version, self.after.version), element)
+        rpcs = frozenset(name for version in self._callers for name in version.of(element))
         hits = list(self._imports(found)) if Audience.CODE in found.hits else []
         if element and found.hits != (Audience.CODE,):
             hits += self._handlers(rpcs)
@@ -96,6 +96,10 @@ class Hits:
                 left = _exported(now[module]) if module in now else frozenset()
                 return (module, names - left) if names - left else ("", None)
         return "", None
+
+    @cached_property
+    def _callers(self) -> tuple[Callers, Callers]:
+        return Callers(self.before.version), Callers(self.after.version)
 
     @cached_property
     def _modules_before(self) -> Mapping[str, str]:

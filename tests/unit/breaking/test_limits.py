@@ -5,10 +5,12 @@ from collections.abc import Mapping
 import pytest
 
 from generator.breaking.access import Access, access
-from generator.breaking.behaviour import Behaviour, Method
+from generator.breaking.behaviour import POLICY_KEYS, Behaviour, Method
 from generator.breaking.limits import RULES
 from generator.breaking.snapshot import dump, load
+from generator.spec.findings import shape_at
 from generator.spec.load import load_text
+from generator.spec.model import ResilienceSpec
 
 NAME = "shop.v1.Shop.Get"
 
@@ -166,3 +168,7 @@ def test_without_a_rule_the_default_counts() -> None:
     spec = load_text(SPEC.replace("DEFAULT", "allow"), "resilience.yaml")
     assert access(spec, "shop.v1.Stock", "Get") == token()
     assert access(load_text("spec: {}\n", "resilience.yaml"), "shop.v1.Shop", "Get") == ANYBODY
+
+
+def test_what_is_kept_of_policies_are_keys_that_specs_have() -> None:
+    assert [key for key in POLICY_KEYS if shape_at(ResilienceSpec, ("spec", *key.split("."))) is None] == []

@@ -387,6 +387,20 @@ def test_a_descriptor_set_that_does_not_stand_by_itself_is_refused(
     assert line.startswith("part.binpb: baseline-unreadable: ")
 
 
+def test_a_revision_whose_descriptors_do_not_stand_by_themselves_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = Path(".holdfast/contract.binpb")
+    whole = FileDescriptorSet.FromString(kept.read_bytes())
+    del whole.file[:-1]
+    before = kept.read_bytes()
+    kept.write_bytes(whole.SerializeToString())
+    commit()
+    kept.write_bytes(before)
+    (line,) = run(capsys, "breaking", "--against", "git:HEAD", code=1)
+    assert line.startswith("git:HEAD:.holdfast/contract.binpb: baseline-unreadable: ")
+
+
 def test_folders_are_compared_as_projects_or_as_protos(
     project: Path, made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
