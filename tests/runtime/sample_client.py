@@ -10,10 +10,11 @@ from typing import Any, ClassVar
 
 from runtime.call import Header
 from runtime.client.environment import Outbound
-from runtime.client.grpc_client import GrpcClient, connection, target_variable
+from runtime.client.grpc_client import GrpcClient, connection
 from runtime.clock import LoopClock
 from runtime.definition import Method
 from runtime.snapshot import DependencyPolicy, OutgoingPolicy
+from runtime.targets import target_variable
 from runtime.testing import Scripted
 from runtime.testing.dependencies import standing_in
 

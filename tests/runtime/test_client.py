@@ -11,9 +11,9 @@ import pytest
 from grpc import StatusCode
 from runtime.background import Background
 from runtime.call import Call, Header
-from runtime.client.grpc_client import target_variable
 from runtime.current import current_call
 from runtime.errors import DependencyError, ServiceError, has_reason
+from runtime.targets import target_variable
 from runtime.testing import Received, answering, echoing, failing, nothing_left_running, waiting
 from runtime.testing.dependencies import PEER_DOMAIN, call_dependency
 

@@ -30,6 +30,12 @@ EVENT_STOPPED: Final = "stopped"
 DRAINING: Final = "draining"
 DEADLINE_SPENT: Final = "deadline_spent"
 DEADLINE_EXPIRED: Final = "deadline_expired"
+RATE_LIMITED: Final = "rate_limited"
+STORE_FAILED: Final = "store_failed"
+IN_FLIGHT: Final = "in_flight"
+KEY_INVALID: Final = "key_invalid"
+KEY_MISSING: Final = "key_missing"
+KEY_REUSED: Final = "key_reused"
 
 
 # The values of `http_request_method` (OpenTelemetry's `http.request.method`): callers do not choose how many there are.

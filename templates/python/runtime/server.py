@@ -185,6 +185,7 @@ class Server:
             propagate=policies.observability.propagate,
             service=self.definition.name,
             auth=policies.auth,
+            dependencies=self.settings.reached(policies.dependencies),
             shared=self._shared,
         )
 

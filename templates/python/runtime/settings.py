@@ -6,11 +6,12 @@ import importlib.util
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from .snapshot import Snapshot
+from .snapshot import DependencyPolicy, Snapshot
+from .targets import target_variable
 
 LOG_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SAMPLERS: Final = (
@@ -66,6 +67,13 @@ class Settings:
     environment: str = "production"
     traces: TraceSettings | None = None
     reuse_port: bool = False  # several processes share the ports: set for workers, not by the environment
+    targets: Mapping[str, str] = field(default_factory=dict)  # of dependencies that are elsewhere than the spec says
+
+    def reached(self, dependencies: Mapping[str, DependencyPolicy]) -> Mapping[str, DependencyPolicy]:
+        """The dependencies where this process finds them."""
+        return {
+            name: replace(policy, target=self.targets.get(name, policy.target)) for name, policy in dependencies.items()
+        }
 
 
 def read(environ: Mapping[str, str], policies: Snapshot) -> Settings:
@@ -84,6 +92,7 @@ def read(environ: Mapping[str, str], policies: Snapshot) -> Settings:
         log_level=reader.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
         environment=reader.name("ENVIRONMENT", "production"),
         traces=reader.traces(policies),
+        targets=reader.targets(policies.dependencies),
     )
     reader.distinct_ports(settings)
     if reader.findings:
@@ -150,6 +159,11 @@ class _Reader:
             ratio=self._ratio("OTEL_TRACES_SAMPLER_ARG", observability.trace_ratio),
             service_name=self.text("OTEL_SERVICE_NAME", ""),
         )
+
+    def targets(self, dependencies: Mapping[str, DependencyPolicy]) -> Mapping[str, str]:
+        """Where the environment says that dependencies are."""
+        found = {name: self.text(target_variable(name), "") for name in dependencies}
+        return {name: target for name, target in found.items() if target}
 
     def distinct_ports(self, settings: Settings) -> None:
         ports = {"GRPC_PORT": settings.grpc_port, "REST_PORT": settings.rest_port, "ADMIN_PORT": settings.admin_port}

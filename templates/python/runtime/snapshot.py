@@ -94,6 +94,46 @@ class AccessPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimitKeyPolicy:
+    """Whose calls share one limit."""
+
+    source: str  # "peer", "principal", "auth.claim:<claim>" or "metadata:<name>"
+    on_missing: str  # "reject", or "shared": counted together with all such calls
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitPolicy:
+    """How many calls are admitted: a rate, a count over a window, or both; times in seconds."""
+
+    scope: str  # methods of one scope count together: "" the service's, a proto service's name, or an RPC's path
+    rate: float | None = None  # calls a second
+    burst: int = 1  # calls at once after a quiet time
+    window_limit: int | None = None  # calls in any `window`
+    window: float = 60.0
+    timeout: float = 0.0  # longest wait for a permit
+    key: RateLimitKeyPolicy | None = None  # None: all calls count together
+    max_keys: int = 50_000  # kept in memory
+    store: str = "memory"  # or the name of a dependency
+    store_timeout: float = 0.05
+    on_store_error: str = "localFallback"  # "localFallback", "allow" or "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyPolicy:
+    """How calls that come twice are told and answered; times in seconds."""
+
+    header: str  # lower case
+    field: str | None = None  # of the request
+    ttl: float = 86_400.0
+    lock_ttl: float = 30.0
+    required: bool = False
+    max_memory: int = 64 << 20  # bytes of answers kept in this process
+    store: str = "memory"  # or the name of a dependency
+    store_timeout: float = 0.05
+    on_store_error: str = "reject"  # "localFallback", "allow" or "reject"
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
@@ -101,7 +141,9 @@ class MethodPolicy:
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
     load_shedding: SheddingPolicy | None = None
     access: AccessPolicy | None = None  # None: anyone may call, and nobody asks who it is
+    rate_limit: RateLimitPolicy | None = None
     concurrency: ConcurrencyPolicy | None = None
+    idempotency: IdempotencyPolicy | None = None
     fallback: FallbackPolicy | None = None  # answers where the handler fails
     breaker: BreakerPolicy | None = None
     breaker_fallback: FallbackPolicy | None = None  # answers while the breaker is open, before `fallback`
@@ -267,6 +309,7 @@ class DependencyPolicy:
     calls: OutgoingPolicy = OutgoingPolicy()
     methods: Mapping[str, OutgoingPolicy] = field(default_factory=dict)
     idempotent: frozenset[str] = frozenset()  # paths of RPCs that may be repeated as they are
+    connect_timeout: float | None = None  # seconds
 
     def of(self, path: str) -> OutgoingPolicy:
         """The policy of the calls to that RPC."""
@@ -320,3 +363,16 @@ class Snapshot:
     dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # by the spec's name
     auth: AuthPolicy | None = None  # None: nobody is asked who they are
     tls: TlsPolicy | None = None  # None: both ports are plain
+
+    @property
+    def taken_in(self) -> tuple[str, ...]:
+        """The names of metadata that policies ask for, and that REST takes in as headers of these names."""
+        names = dict.fromkeys(self.observability.propagate)
+        for policy in self.methods.values():
+            if policy.idempotency is not None:
+                names[policy.idempotency.header] = None
+            if policy.rate_limit is not None and policy.rate_limit.key is not None:
+                source, _, name = policy.rate_limit.key.source.partition(":")
+                if source == "metadata":
+                    names[name] = None
+        return tuple(names)

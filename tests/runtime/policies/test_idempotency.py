@@ -37,6 +37,15 @@ class KeyModel(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
 
+    @precondition(lambda self: self.attempts and self.holder())
+    @rule()
+    def begin_again(self) -> None:
+        """The holder's question was lost on its way, or the answer to it was."""
+        last = self.attempts[-1]
+        self.record, begun = self.life.begin(self.record, last.fingerprint, last.token, float(self.now))
+        assert begun == Started(last.token)
+        last.began = self.now
+
     @rule(fingerprint=st.sampled_from([b"one", b"other"]))
     def begin(self, fingerprint: bytes) -> None:
         token = str(len(self.attempts))

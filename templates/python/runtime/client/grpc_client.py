@@ -12,7 +12,7 @@ from grpc import aio
 
 from ..call import Header
 from ..definition import Method
-from ..snapshot import DependencyPolicy
+from ..targets import target_of
 from .chain import composed
 from .delivery import delivered
 from .environment import Dependency, Outbound, Target
@@ -40,16 +40,6 @@ class Connection:
         target = Target(method.path, policy.of(method.path), method.kind, method.path in policy.idempotent)
         transport = GrpcTransport(self.dependency.name, method, self.channel, self.dependency.outbound.clock)
         return composed(target, self.dependency, transport)
-
-
-def target_variable(dependency: str) -> str:
-    """The environment variable that says where the dependency is, in place of the spec's `target`."""
-    return f"{dependency.upper().replace('-', '_')}_TARGET"
-
-
-def target_of(dependency: str, policy: DependencyPolicy, environ: Mapping[str, str]) -> str:
-    """Where the dependency is."""
-    return environ.get(target_variable(dependency), "").strip() or policy.target
 
 
 @asynccontextmanager

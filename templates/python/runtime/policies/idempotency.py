@@ -59,8 +59,11 @@ class KeyLife:
     lock_ttl: float
 
     def begin(self, record: Record | None, fingerprint: bytes, token: str, now: float) -> tuple[Record | None, Begun]:
-        """The record after a call has asked for the key, and what it is told; `token` is one that nobody else has."""
-        if record is None or record.expires <= now:
+        """The record after a call has asked for the key, and what it is told; `token` is one that nobody else has.
+
+        A call that asks again, as its first question may have been lost, is told the same.
+        """
+        if record is None or record.expires <= now or record.token == token:
             return Record(fingerprint, token, now + self.lock_ttl, now + self.ttl), Started(token)
         if record.fingerprint != fingerprint:
             return record, Mismatch()

@@ -14,7 +14,7 @@ from ..logs import Clock as WallClock
 from ..logs import Deferred, Render
 from ..measures import Measures, uncounted
 from ..shared import Shared
-from ..snapshot import AuthPolicy, UnmappedPolicy
+from ..snapshot import AuthPolicy, DependencyPolicy, UnmappedPolicy
 
 if TYPE_CHECKING:
     from ..tracing import Tracing
@@ -43,9 +43,10 @@ class Environment:
     handlers: Mapping[str, ServiceBase] = field(default_factory=dict)  # by service
     propagate: Sequence[str] = ()  # metadata names handed on to dependencies
     degraded: Callable[[], bool] | None = None  # whether the service is in a bad way; None where nobody judges it
-    service: str = ""  # its name
+    service: str = ""  # its name, which what it keeps elsewhere is kept under
     auth: AuthPolicy | None = None
     inject_faults: bool = False
+    dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # with the targets that this process has
     shared: Shared = field(default_factory=Shared)
 
     def counter(self, stage: str, reason: str, method: Method) -> Callable[[], None]:

@@ -11,10 +11,11 @@ from google.protobuf.message import Message
 
 from ..call import Header
 from ..client.environment import Outbound
-from ..client.grpc_client import GrpcClient, target_variable
+from ..client.grpc_client import GrpcClient
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
 from ..snapshot import MethodPolicy, Snapshot
+from ..targets import target_variable
 from .client import Client
 from .entries import Entry
 from .outcome import Outcome

@@ -29,13 +29,13 @@ class CorsApp:
     "*" for any, none where the path is unknown.
     """
 
-    def __init__(self, app: App, methods_at: MethodsAt, policy: CorsPolicy, propagate: Iterable[str]) -> None:
+    def __init__(self, app: App, methods_at: MethodsAt, policy: CorsPolicy, taken_in: Iterable[str]) -> None:
         self._app = app
         self._methods_at = methods_at
         self._origins = frozenset(policy.allow_origins)
         self._any_origin = "*" in policy.allow_origins
         self._any_header = "*" in policy.allow_headers
-        names = (*_USUAL, *propagate, *policy.allow_headers)
+        names = (*_USUAL, *taken_in, *policy.allow_headers)
         self._names = tuple(dict.fromkeys(name.lower() for name in names if name != "*"))
         self._max_age: RawHeader = (b"access-control-max-age", b"%d" % policy.max_age)
         self._granted: list[RawHeader] = [_CREDENTIALS] if policy.allow_credentials else []

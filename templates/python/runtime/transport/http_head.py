@@ -88,8 +88,8 @@ class RequestHead:
 class HeadReader:
     """Reads request heads: which headers become metadata is the service's choice."""
 
-    def __init__(self, propagate: Iterable[str]) -> None:
-        names = (*TAKEN_IN, *(name.lower() for name in propagate))
+    def __init__(self, taken_in: Iterable[str]) -> None:
+        names = (*TAKEN_IN, *(name.lower() for name in taken_in))
         self._known: dict[bytes, str | Callable[[RequestHead, str], None]] = {name.encode(): name for name in names}
         self._known.update(_OWN)
 

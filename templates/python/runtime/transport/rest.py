@@ -54,13 +54,12 @@ class RestTransport:
         self._app = RestApp(definition, endpoints, codecs(definition), spawn, observe)
         self._outermost: App = self._app
         if (cors := definition.policies.rest.cors) is not None:
-            propagate = definition.policies.observability.propagate
-            self._outermost = CorsApp(self._app, self._app.methods_at, cors, propagate)
+            self._outermost = CorsApp(self._app, self._app.methods_at, cors, definition.policies.taken_in)
         self._address = (host, port)
         self._reuse_port = reuse_port
         self._listening = Listening(
             self._outermost,
-            HeadReader(definition.policies.observability.propagate),
+            HeadReader(definition.policies.taken_in),
             max_body_bytes=definition.policies.rest.max_body_bytes,
             bad_request=self._app.raw_refusal(invalid("request", "is no HTTP request")),
             head_too_large=self._app.raw_refusal(head_too_large()),
