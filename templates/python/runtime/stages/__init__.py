@@ -19,8 +19,10 @@ from . import (
     drain_gate,
     error_mapper,
     fallback,
+    idempotency,
     load_shedding,
     metrics,
+    rate_limit,
     streaming,
 )
 from .environment import Environment
@@ -47,7 +49,9 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("load_shedding", load_shedding.for_method),
     ("authentication", authentication.for_method),
     ("authorization", authorization.for_method),
+    ("rate_limit", rate_limit.for_method),
     ("concurrency_limit", concurrency_limit.for_method),
+    ("idempotency", idempotency.for_method),
     ("fallback", fallback.for_method),
     ("circuit_breaker", circuit_breaker.for_method),
     ("deadline", deadline.for_method),

@@ -7,6 +7,9 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
+PATIENCE = 5.0
+"""Real seconds after which what has not happened has failed its test."""
+
 _TURNS = 20
 """Turns of the event loop in which what a timer has woken goes on, before the clock moves to the next one."""
 
@@ -71,6 +74,12 @@ class VirtualClock:
     def waiting(self) -> int:
         """How many sleeps and callbacks are still to come: 0 where nothing was left behind."""
         return sum(1 for timer in self._timers if timer.callback is not None)
+
+    async def until_waiting(self, count: int) -> None:
+        """Return once that many sleeps and callbacks are to come. Raises TimeoutError where they never are."""
+        async with asyncio.timeout(PATIENCE):
+            while self.waiting < count:  # noqa: ASYNC110 - what makes them waits for sockets
+                await asyncio.sleep(0)
 
     async def advance(self, seconds: float) -> None:
         """Let that much time pass: whatever is due on the way happens, at its time."""
