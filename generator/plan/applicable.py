@@ -1,13 +1,15 @@
-"""Which mechanisms of a resolved policy concern an RPC of that kind; the others are as if nobody had named them."""
+"""Which mechanisms of a resolved policy concern an RPC; the others are as if nobody had named them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from generator.contract.model import Kind, Rpc
 from generator.errors import Finding
+from generator.plan.idempotency import keeps_answers
 from generator.spec.breaker import Fallback
+from generator.spec.layers import Layer
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Resolved
 from generator.spec.units import format_duration
@@ -36,13 +38,13 @@ def check_streams(rpc: Rpc, resolved: Resolved[ServerPolicy]) -> Iterator[Findin
 _KEYS = {"concurrency_limiter": "concurrencyLimiter"}
 
 
-def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerPolicy]:
-    """The policy and its settings without what an RPC of that kind has no use for.
+def applicable(resolved: Resolved[ServerPolicy], rpc: Rpc, layers: Sequence[Layer]) -> Resolved[ServerPolicy]:
+    """The policy and its settings without what the RPC has no use for.
 
     A fallback answers unary calls only: what a stream has sent cannot be taken back. Limits of streams are none of
-    unary calls.
+    unary calls. Answers are kept of unary calls that change something.
     """
-    policy = resolved.policy
+    policy, kind = resolved.policy, rpc.kind
     dropped: dict[str, None] = {}
     breaker = policy.circuit_breaker
     if kind is Kind.UNARY:
@@ -59,6 +61,8 @@ def applicable(resolved: Resolved[ServerPolicy], kind: Kind) -> Resolved[ServerP
         and (kind is not Kind.UNARY or not _answers(breaker.fallback))
     ):
         breaker = breaker.model_copy(update={"fallback": None})
+    if not keeps_answers(rpc, layers):
+        dropped["idempotency"] = None
     changed = policy.model_copy(update={**dropped, "circuit_breaker": breaker})
     gone = {_KEYS.get(name, name) for name in dropped}
     if breaker is not None and breaker.fallback is None:

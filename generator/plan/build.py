@@ -12,6 +12,7 @@ from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
 from generator.plan.fallbacks import Fallbacks
+from generator.plan.idempotency import check_idempotency
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import expose, resolve_routes
 from generator.spec.layers import BUILT_IN, Layer, method_layers
@@ -41,13 +42,15 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     for service in served:
         methods = []
         for rpc in service.rpcs:
+            layers = method_layers(spec, service.full_name, rpc.name)
             try:
-                resolved = policies.resolve(method_layers(spec, service.full_name, rpc.name))
+                resolved = policies.resolve(layers)
             except InputError as error:
                 findings += error.findings
                 continue
             findings += fallbacks.check(service, rpc, resolved)
-            resolved = applicable(resolved, rpc.kind)
+            findings += check_idempotency(contract, rpc, resolved, layers)
+            resolved = applicable(resolved, rpc, layers)
             findings += check_streams(rpc, resolved)
             methods.append(_method(spec, service, rpc, resolved))
         services.append(ServicePlan(service, tuple(methods)))

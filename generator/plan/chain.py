@@ -43,6 +43,14 @@ def _concurrency(policy: ServerPolicy, spec: SpecBody) -> bool:
     return policy.concurrency_limiter is not None
 
 
+def _rate_limit(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.rate_limiter is not None
+
+
+def _idempotency(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return policy.idempotency is not None
+
+
 def _fallback(policy: ServerPolicy, spec: SpecBody) -> bool:
     breaker = policy.circuit_breaker
     return policy.fallback is not None or (breaker is not None and breaker.fallback is not None)
@@ -62,9 +70,11 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("load_shedding", _shedding, "loadShedding", "refuses the least critical work while overloaded"),
     StageRule("authentication", _by_section, "", "asks who calls: a bearer token, or a client certificate"),
     StageRule("authorization", _by_section, "auth", "refuses whom the method's rule does not let in"),
+    StageRule("rate_limit", _rate_limit, "rateLimiter", "admits so many calls a second"),
     StageRule(
         "concurrency_limit", _concurrency, "concurrencyLimiter", "refuses calls beyond what the service can do at once"
     ),
+    StageRule("idempotency", _idempotency, "idempotency", "runs a call that comes twice once"),
     StageRule("fallback", _fallback, "fallback", "answers where the handler fails, or its breaker is open"),
     StageRule("circuit_breaker", _breaker, "circuitBreaker", "runs no handler that keeps failing"),
     StageRule(

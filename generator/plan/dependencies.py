@@ -25,9 +25,10 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
     findings = list(_alike(spec))
     plans: list[DependencyPlan] = []
     for name, dependency in spec.body.dependencies.items():
-        if dependency.protocol != "grpc" or dependency.contract is None:
+        path = dependency.contract or ""
+        if dependency.protocol == "http" or (dependency.protocol == "grpc" and not path):
             continue  # the spec's own checks have a finding for it
-        problem = _unusable(contract, spec, name, dependency.contract)
+        problem = _unusable(contract, spec, name, path) if path else None
         if problem is not None:
             findings.append(problem)
             continue
@@ -36,10 +37,10 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
         except InputError as error:
             findings += error.findings
             continue
-        services = contract.dependencies[dependency.contract]
+        services = contract.dependencies[path] if path else ()
         calls, wrong = resolve_calls(contract, spec, name, services)
         findings += wrong
-        plans.append(_plan(spec, name, dependency, dependency.contract, services, whole, calls))
+        plans.append(_plan(spec, name, dependency, path, services, whole, calls))
     return tuple(plans), findings
 
 

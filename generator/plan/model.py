@@ -73,7 +73,7 @@ class DependencyPlan:
 
     name: str
     protocol: str
-    contract: str  # import path of its .proto
+    contract: str  # import path of its .proto, "" for one that has none
     target: str
     services: tuple[Service, ...]  # of its contract, in declaration order
     policy: ClientPolicy

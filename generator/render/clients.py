@@ -10,9 +10,10 @@ from generator.contract.model import Contract, Kind, Rpc
 from generator.plan.model import DependencyPlan, Plan
 from generator.render import imports, naming
 from generator.render.emit import Import
-from generator.render.python import docstring
+from generator.render.python import docstring, literal
 from generator.render.services import TypeNames, below
 
+_REDIS_PY = "redis.asyncio"
 _ATTRIBUTES = frozenset({"DEPENDENCY", "METHODS"})
 _MODULE_NAMES = frozenset(
     {
@@ -67,6 +68,18 @@ class ClientView:
     docstring: str
     imports: str  # the import block of the module
     methods: tuple[ClientMethodView, ...]
+    opener: Import  # of what opens its connection
+
+    @property
+    def generated(self) -> bool:
+        """Whether it has a module of its own; redis-py's client has not."""
+        return bool(self.methods)
+
+    @property
+    def opened(self) -> str:
+        """The client with its connection open, in `open_clients`."""
+        connection = f"await stack.enter_async_context({self.opener.bound}({literal(self.name)}, outbound))"
+        return f"{self.class_name}({connection})" if self.generated else connection
 
 
 def views(plan: Plan) -> tuple[ClientView, ...]:
@@ -76,6 +89,9 @@ def views(plan: Plan) -> tuple[ClientView, ...]:
     classes: set[str] = set()
     result = []
     for dependency, attribute in zip(plan.dependencies, attributes.values(), strict=True):
+        if dependency.protocol == "redis":
+            result.append(_redis(dependency, attribute))
+            continue
         class_name = naming.identifier(f"{naming.pascal(dependency.name)}Client", classes)
         classes.add(class_name)
         result.append(_view(plan.contract, dependency, modules, attribute, class_name))
@@ -90,9 +106,17 @@ def import_block(clients: tuple[ClientView, ...]) -> str:
         Import("contextlib", "asynccontextmanager"),
         Import("dataclasses", "dataclass"),
         Import("...runtime.client.environment", "Outbound"),
-        Import("...runtime.client.grpc_client", "connection"),
     ]
-    return imports.block([*needed, *(Import(f".{client.attribute}", client.class_name) for client in clients)])
+    for client in clients:
+        needed.append(client.opener)
+        needed.append(Import(f".{client.attribute}" if client.generated else _REDIS_PY, client.class_name))
+    return imports.block(needed)
+
+
+def _redis(dependency: DependencyPlan, attribute: str) -> ClientView:
+    """The client of a dependency that speaks Redis: redis-py's, without a module of its own."""
+    opener = Import("...runtime.client.redis_client", "connection", "redis_connection")
+    return ClientView(dependency.name, attribute, "Redis", "", "", "", "", "", (), opener)
 
 
 def _view(
@@ -127,6 +151,7 @@ def _view(
         docstring=docstring("\n\n".join([f"Calls {called}.", *comments]), 4),
         imports=imports.block(needed),
         methods=tuple(methods),
+        opener=Import("...runtime.client.grpc_client", "connection"),
     )
 
 

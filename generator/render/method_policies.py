@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from generator.plan.access import AccessPlan
@@ -9,7 +10,8 @@ from generator.plan.fallbacks import static_value
 from generator.plan.model import MethodPlan
 from generator.render.python import Construct
 from generator.spec.breaker import CircuitBreaker, Fallback
-from generator.spec.policy import Deadline
+from generator.spec.limits import RateLimiter
+from generator.spec.policy import Deadline, Idempotency
 
 
 def method_policy(plan: MethodPlan) -> Construct:
@@ -76,6 +78,51 @@ def _concurrency(plan: MethodPlan) -> Construct | None:
     return Construct("ConcurrencyPolicy", fields)
 
 
+def _rate_limit(plan: MethodPlan) -> Construct | None:
+    limiter = plan.policy.rate_limiter
+    if limiter is None:
+        return None
+    fields: dict[str, object] = {"scope": plan.scope("rateLimiter")}
+    if limiter.requests_per_second is not None:
+        second = max(1, math.ceil(limiter.requests_per_second))
+        fields |= {"rate": limiter.requests_per_second, "burst": limiter.burst_capacity or second}
+    if limiter.sliding_window is not None:
+        fields |= {"window_limit": limiter.sliding_window.limit, "window": limiter.sliding_window.per}
+    if limiter.timeout:
+        fields["timeout"] = limiter.timeout
+    if limiter.key is not None:
+        key = {"source": limiter.key.source, "on_missing": limiter.key.on_missing}
+        fields |= {"key": Construct("RateLimitKeyPolicy", key), "max_keys": limiter.key.max_keys}
+    return Construct("RateLimitPolicy", fields | _store(limiter))
+
+
+def _idempotency(plan: MethodPlan) -> Construct | None:
+    idempotency = plan.policy.idempotency
+    if idempotency is None:
+        return None
+    fields: dict[str, object] = {"header": idempotency.header.lower()}
+    if idempotency.field is not None:
+        fields["field"] = idempotency.field
+    fields |= {
+        "ttl": idempotency.ttl,
+        "lock_ttl": idempotency.lock_ttl,
+        "required": idempotency.required,
+        "max_memory": idempotency.max_memory,
+    }
+    return Construct("IdempotencyPolicy", fields | _store(idempotency))
+
+
+def _store(mechanism: RateLimiter | Idempotency) -> dict[str, object]:
+    """Where the state is kept: nothing is said where that is this process."""
+    if mechanism.store == "memory":
+        return {}
+    return {
+        "store": mechanism.store,
+        "store_timeout": mechanism.store_timeout,
+        "on_store_error": mechanism.on_store_error,
+    }
+
+
 def _fallback(fallback: Fallback | None) -> Construct | None:
     if fallback is None:
         return None
@@ -123,7 +170,9 @@ def _breaker_fallback(plan: MethodPlan) -> Construct | None:
 _MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
     "load_shedding": _shedding,
     "access": lambda plan: access_policy(plan.access),
+    "rate_limit": _rate_limit,
     "concurrency": _concurrency,
+    "idempotency": _idempotency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),
     "breaker": lambda plan: breaker_policy(plan.policy.circuit_breaker),
     "breaker_fallback": _breaker_fallback,

@@ -15,6 +15,8 @@ def dependency_policy(plan: DependencyPlan) -> Construct:
     whole = _calls(plan.policy)
     methods = {call.rpc.path: own for call in plan.calls if (own := _calls(call.policy)) != whole}
     fields: dict[str, object] = {"target": plan.target, "calls": whole}
+    if plan.policy.timeout is not None and plan.policy.timeout.connect is not None:
+        fields["connect_timeout"] = plan.policy.timeout.connect
     if methods:
         fields["methods"] = methods
     idempotent = frozenset(rpc.path for rpc in plan.rpcs if is_idempotent(rpc))

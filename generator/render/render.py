@@ -133,7 +133,9 @@ def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     for service in views.services:
         handler = file(f"src/{plan.package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
         yield replace(handler, stubs=service.stubs)
-    for template, path, owner, context in contract_tests.files(plan, views.services, dependencies=bool(views.clients)):
+    for template, path, owner, context in contract_tests.files(
+        plan, views.services, dependencies=any(client.generated for client in views.clients)
+    ):
         yield file(path, owner, template=template, header=_header(""), **context)
 
 
@@ -152,7 +154,7 @@ def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file:
     block = clients.import_block(views)
     yield file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, client_imports=block)
     template = "src/{package}/gen/clients/{dependency}.py"
-    for view in views:
+    for view in (view for view in views if view.generated):
         header = _header(comment(view.contract))
         yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=header, client=view)
 

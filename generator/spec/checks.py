@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from generator.document import Node, Path, Scalar, dotted, find, key_place, value_place
 from generator.errors import Finding, Place, did_you_mean
-from generator.spec.dependencies import ClientPolicy
+from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.fields import Model, fields
 from generator.spec.messages import placeholders
 from generator.spec.model import ResilienceSpec, SpecBody
@@ -17,6 +17,10 @@ from generator.spec.units import format_duration
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token: RFC 9110, section 5.6.2
+_OF_PROTOCOLS = frozenset(
+    {"authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"}
+)
+_OF_REDIS = frozenset({"protocol", "target", "timeout", "optional", "contract"})
 _MECHANISMS = frozenset(fields(ServerPolicy)) | frozenset(fields(ClientPolicy))
 
 
@@ -93,6 +97,19 @@ def _stores(spec: SpecBody) -> Iterator[_Found]:
             if store != "memory" and store not in stores:
                 message = f"'{store}' is neither memory nor a dependency of protocol redis"
                 yield (*path, key, "store"), "unknown-store", message, did_you_mean(store, ["memory", *stores])
+        yield from _names_of_keys(path, block)
+
+
+def _names_of_keys(path: Path, block: Model) -> Iterator[_Found]:
+    """A key is text, and stands where a caller can put it."""
+    limiter, idempotency = getattr(block, "rate_limiter", None), getattr(block, "idempotency", None)
+    if limiter is not None and limiter.key is not None and limiter.key.source.endswith("-bin"):
+        yield (*path, "rateLimiter", "key", "from"), "wrong-value", "'-bin' metadata is no text", "name another"
+    header = getattr(idempotency, "header", "Idempotency-Key")
+    name = header.lower()
+    if name in _OF_PROTOCOLS or name.startswith("grpc-") or name.endswith("-bin") or not _HEADER.fullmatch(header):
+        message = f"'{header}' is no header that can carry a key"
+        yield (*path, "idempotency", "header"), "wrong-value", message, "for example Idempotency-Key"
 
 
 def _dependencies(spec: SpecBody) -> Iterator[_Found]:
@@ -103,11 +120,23 @@ def _dependencies(spec: SpecBody) -> Iterator[_Found]:
         if dependency.protocol != "grpc" and dependency.contract is not None:
             message = f"has no effect with protocol: {dependency.protocol}"
             yield (*path, "contract"), "useless-key", message, "only gRPC dependencies have a contract"
+        if dependency.protocol == "redis":
+            yield from _redis(path, dependency)
         schemes = {"http": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
         expected = schemes.get(dependency.protocol)
         if expected and dependency.target and not dependency.target.startswith(expected):
             message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
             yield (*path, "target"), "wrong-value", message, ""
+
+
+def _redis(path: Path, dependency: Dependency) -> Iterator[_Found]:
+    """A client of Redis is told how long to wait; nothing else of a policy concerns it."""
+    for key, field in fields(Dependency).items():
+        if field.attribute in dependency.model_fields_set and key not in _OF_REDIS:
+            yield (*path, key), "useless-key", "has no effect with protocol: redis", "remove it"
+    if dependency.timeout is not None and dependency.timeout.total is not None:
+        hint = "connect and attempt bound a command"
+        yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
 
 
 def _messages(spec: SpecBody) -> Iterator[_Found]:

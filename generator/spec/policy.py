@@ -25,6 +25,9 @@ class Idempotency(Model):
     ttl: PositiveDuration = setting(86400.0, "How long a response is kept.", example="24h")
     lock_ttl: PositiveDuration = setting(30.0, "How long a call in flight holds its key.", example="30s")
     required: Bool = setting(False, "Whether a call without a key is refused.")
+    max_memory: Size = setting(
+        64 << 20, "Memory for the answers that this process keeps; the oldest go first.", example="64MiB"
+    )
     store: Name = setting(
         "memory", "Where responses are kept: memory, or a dependency of protocol redis.", example="redis"
     )

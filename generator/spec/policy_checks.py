@@ -31,6 +31,8 @@ _ORDERED = (
     (("retry",), "initialBackoff", "maxBackoff"),
 )
 
+_LOCK: Path = ("idempotency", "lockTtl")
+
 # The caller's own, or what no further attempt can mend.
 _NEVER_RETRIED = ("CANCELLED", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT", "DATA_LOSS")
 
@@ -64,7 +66,15 @@ def derive(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
             return low, _shown(larger)
         if not written(tree, high):
             return high, _shown(smaller)
-    return _breaker_default(policy, tree)
+    return _lock_default(policy, tree) or _breaker_default(policy, tree)
+
+
+def _lock_default(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
+    """A key is locked for as long as its call may take."""
+    lock, longest = _at(policy, _LOCK), _at(policy, ("deadline", "max"))
+    if lock and longest and lock < longest and not written(tree, _LOCK):
+        return _LOCK, format_duration(longest)
+    return None
 
 
 def _breaker_default(policy: Model, tree: Section) -> tuple[Path, Plain] | None:
@@ -103,7 +113,7 @@ def check_policy(policy: Model, tree: Section) -> list[Finding]:
 
     findings = list(check_keys(policy, (), place, frozenset()))
     findings += _order(policy, tree)
-    for rule in (_rate_limiter, _breaker_window, _slow_calls, _retry_codes):
+    for rule in (_rate_limiter, _lock, _breaker_window, _slow_calls, _retry_codes):
         findings += rule(policy, place)
     return findings
 
@@ -134,6 +144,21 @@ def _rate_limiter(policy: Model, place: Callable[[Path], Place]) -> Iterator[Fin
     if isinstance(limiter, RateLimiter) and limiter.requests_per_second is None and limiter.sliding_window is None:
         message = "rateLimiter needs requestsPerSecond, slidingWindow or both"
         yield Finding(place(("rateLimiter",)), "missing-key", message, "for example requestsPerSecond: 1200")
+    elif (
+        isinstance(limiter, RateLimiter) and limiter.requests_per_second is None and limiter.burst_capacity is not None
+    ):
+        message = "rateLimiter.burstCapacity has no effect without requestsPerSecond"
+        yield Finding(place(("rateLimiter", "burstCapacity")), "useless-key", message, "a window has no bursts")
+
+
+def _lock(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:
+    lock, longest = _at(policy, _LOCK), _at(policy, ("deadline", "max"))
+    if lock and longest and lock < longest:
+        message = (
+            f"idempotency.lockTtl ({format_duration(lock)}) is less than deadline.max ({format_duration(longest)})"
+        )
+        hint = "a second call could begin while the first one still runs"
+        yield Finding(place(_LOCK), "lock-too-short", message, hint)
 
 
 def _breaker_window(policy: Model, place: Callable[[Path], Place]) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def test_a_stage_that_is_off_is_not_in_the_chain(tmp_path: Path) -> None:
 
 def test_all_findings_of_contract_and_spec_come_at_once(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        plan(tmp_path, "spec:\n  rateLimiter: {requestsPerSecond: 5}\n  methods:\n    Gett: {}\n    Watc: {}\n")
+        plan(tmp_path, "spec:\n  slos: [{name: a, objective: 99}]\n  methods:\n    Gett: {}\n    Watc: {}\n")
     assert [(finding.id, finding.place.line) for finding in caught.value.findings] == [
         ("not-supported-yet", 5),
         ("unknown-method", 7),

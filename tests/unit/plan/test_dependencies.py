@@ -92,8 +92,16 @@ def test_a_contract_without_an_rpc_is_told_at_the_line_that_names_it(tmp_path: P
 
 
 def test_a_protocol_without_a_client_is_told_at_its_line(tmp_path: Path) -> None:
-    redis = "    cache:\n      target: redis://cache\n      protocol: redis\n"
-    assert findings(tmp_path, redis + STOCK) == [("not-supported-yet", 5)]
+    http = "    fx:\n      target: http://fx\n      protocol: http\n"
+    assert findings(tmp_path, http + STOCK) == [("not-supported-yet", 5)]
+
+
+def test_a_redis_has_no_contract_and_its_own_bounds(tmp_path: Path) -> None:
+    text = "    cache: {protocol: redis, target: redis://cache, timeout: {connect: 100ms, attempt: 20ms}}\n"
+    (cache,) = plan(tmp_path, text).dependencies
+    assert (cache.protocol, cache.contract, cache.rpcs) == ("redis", "", ())
+    assert cache.policy.timeout is not None
+    assert (cache.policy.timeout.connect, cache.policy.timeout.attempt) == (0.1, 0.02)
 
 
 def test_timeouts_that_contradict_each_other_are_told(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_a_breaker_with_its_own_trigger_gets_no_rate_on_top() -> None:
             "fallback: {kind: cache, handler: x}",
             "s.yaml:2:27: useless-key: fallback.handler has no effect with kind: cache",
         ),
-        ("idempotency: {ttl: 5s, lockTtl: 10s}", "s.yaml:2:26: values-out-of-order"),
+        ("idempotency: {ttl: 35s, lockTtl: 40s}", "s.yaml:2:27: values-out-of-order"),
     ],
 )
 def test_a_contradiction_is_told_at_the_line_that_caused_it(text: str, finding: str) -> None:
