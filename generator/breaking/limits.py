@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from generator.breaking.behaviour import Behaviour, Method
 from generator.breaking.rule import ALWAYS, Audience, Change, Rule
+from generator.errors import Place
 from generator.spec.units import parse_duration, parse_size
 
 _CLIENTS = (Audience.GRPC, Audience.REST)
@@ -20,22 +22,43 @@ def _methods(before: Behaviour, after: Behaviour) -> Iterator[tuple[str, Method,
             yield name, old, after.methods[name]
 
 
+class _Found(NamedTuple):
+    """What became of one method: `key` is that of the policy, `what` tells it without the method's name."""
+
+    name: str
+    key: str
+    what: str
+    place: Place
+
+
+def _told(found: Iterable[_Found]) -> Iterator[Change]:
+    """One change for each line that does the same to methods: of one, by its name; of several, by the key."""
+    groups: dict[tuple[str, str, Place], list[str]] = {}
+    for one in found:
+        groups.setdefault((one.key, one.what, one.place), []).append(one.name)
+    for (key, what, place), names in groups.items():
+        if len(names) == 1:
+            yield Change(names[0], f"{names[0]}: {what}", place, names[0])
+        else:
+            yield Change(key, f"{len(names)} methods: {what}", place, rpcs=tuple(names))
+
+
 def _lowered(measure: _Measure, *limits: tuple[str, ...]) -> Callable[[Behaviour, Behaviour], Iterator[Change]]:
     """Finds methods with a lower limit than they had, or with one where there was none.
 
     A limit is set by one of several keys: which of them depends on others.
     """
 
-    def find(before: Behaviour, after: Behaviour) -> Iterator[Change]:
+    def found(before: Behaviour, after: Behaviour) -> Iterator[_Found]:
         for name, old, new in _methods(before, after):
             for keys in limits:
                 key = next((key for key in keys if key in new.policy), "")
                 was = next((old.policy[key] for key in keys if key in old.policy), None)
                 if key and _is_lower(measure, was, new.policy[key]):
-                    what = f"{name} has {key} {new.policy[key]}, {f'not {was}' if was else 'and had no such limit'}"
-                    yield Change(name, what, after.place(f"{name} {key}"), name)
+                    what = f"{key} is {new.policy[key]}, {f'not {was}' if was else 'and there was no such limit'}"
+                    yield _Found(name, key, what, after.place(f"{name} {key}"))
 
-    return find
+    return lambda before, after: _told(found(before, after))
 
 
 def _is_lower(measure: _Measure, old: str | None, new: str | None) -> bool:
@@ -49,12 +72,17 @@ def _is_lower(measure: _Measure, old: str | None, new: str | None) -> bool:
 
 def _rate_lowered(before: Behaviour, after: Behaviour) -> Iterator[Change]:
     yield from _lowered(float, ("rateLimiter.requestsPerSecond",), ("rateLimiter.burstCapacity",))(before, after)
-    limit, per = "rateLimiter.slidingWindow.limit", "rateLimiter.slidingWindow.per"
+    yield from _told(_window_lowered(before, after))
+
+
+def _window_lowered(before: Behaviour, after: Behaviour) -> Iterator[_Found]:
+    section = "rateLimiter.slidingWindow"
+    limit, per = f"{section}.limit", f"{section}.per"
     for name, old, new in _methods(before, after):
         was, now = (_Window.of(one.policy.get(limit), one.policy.get(per)) for one in (old, new))
         if now is not None and (was is None or now.admits_less_than(was)):
-            what = f"{name} admits {now}, {f'not {was}' if was else 'and had no such limit'}"
-            yield Change(name, what, after.place(f"{name} {limit}", f"{name} {per}"), name)
+            what = f"{section} is {now}, {f'not {was}' if was else 'and there was no such limit'}"
+            yield _Found(name, section, what, after.place(f"{name} {limit}", f"{name} {per}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +120,24 @@ def _size_lowered(before: Behaviour, after: Behaviour) -> Iterator[Change]:
 
 def _key_required(before: Behaviour, after: Behaviour) -> Iterator[Change]:
     key = "idempotency.required"
-    for name, old, new in _methods(before, after):
-        if new.policy.get(key) == "True" != old.policy.get(key):
-            yield Change(name, f"{name} refuses calls without an idempotency key", after.place(f"{name} {key}"), name)
+    what = "calls without an idempotency key are refused"
+    yield from _told(
+        _Found(name, key, what, after.place(f"{name} {key}"))
+        for name, old, new in _methods(before, after)
+        if new.policy.get(key) == "True" != old.policy.get(key)
+    )
 
 
 def _access_tightened(before: Behaviour, after: Behaviour) -> Iterator[Change]:
-    for name, old, new in _methods(before, after):
-        if new.access.refuses_some_of(old.access):
-            what = f"{name} needs {new.access}; it needed {old.access}"
-            if new.access.needs == "refused":
-                what = f"{name} may not be called by anybody; it needed {old.access}"
-            yield Change(name, what, after.place(f"{name} access"), name)
+    yield from _told(
+        _Found(name, "auth", f"a caller needs {_needs(new)}, not {_needs(old)}", after.place(f"{name} access"))
+        for name, old, new in _methods(before, after)
+        if new.access.refuses_some_of(old.access)
+    )
+
+
+def _needs(method: Method) -> str:
+    return "what nobody has" if method.access.needs == "refused" else str(method.access)
 
 
 def _withdrawn(before: Behaviour, after: Behaviour) -> Iterator[Change]:
@@ -118,7 +152,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         ALWAYS,
         _CLIENTS,
         "a call may take less time than it could: `deadline.default` or `deadline.max`",
-        "give the method a `deadline` of its own, as long as it was",
+        "leave callers what they had: methods can have a `deadline` of their own",
         _lowered(parse_duration, ("deadline.default",), ("deadline.max",)),
     ),
     Rule(
@@ -126,7 +160,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         ALWAYS,
         _CLIENTS,
         "a stream may last, or be silent, for less time than it could: `streaming.maxDuration`, `streaming.idleTimeout`",
-        "give the method a `streaming` of its own, as generous as it was",
+        "leave callers what they had: methods can have a `streaming` of their own",
         _lowered(parse_duration, ("streaming.maxDuration",), ("streaming.idleTimeout",)),
     ),
     Rule(
@@ -134,7 +168,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         ALWAYS,
         _CLIENTS,
         "fewer calls a second are admitted than were, or in a window, or at once",
-        "give the method a `rateLimiter` of its own, as generous as it was",
+        "leave callers what they had: methods can have a `rateLimiter` of their own",
         _rate_lowered,
     ),
     Rule(
@@ -142,7 +176,7 @@ RULES: tuple[Rule[Behaviour], ...] = (
         ALWAYS,
         _CLIENTS,
         "fewer calls or streams may run at once than could",
-        "give the method a `concurrencyLimiter` of its own, as generous as it was",
+        "leave callers what they had: methods can have a `concurrencyLimiter` of their own",
         _lowered(
             float,
             ("concurrencyLimiter.limit", "concurrencyLimiter.maxLimit"),

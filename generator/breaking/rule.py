@@ -44,7 +44,7 @@ class Change:
 
     `element` is the full name of the type, service or RPC around it, from which follows whose calls it is in; "" for
     what is in all of them. `subject` is safe in a shell. `hits` is whom it hits, where that is not everybody whom the
-    rule is about.
+    rule is about; `rpcs` are the full names of those it is about, where they do not follow from the element.
     """
 
     subject: str
@@ -52,6 +52,7 @@ class Change:
     place: Place
     element: str = ""
     hits: tuple[Audience, ...] = ()
+    rpcs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,9 +48,9 @@ class Hits:
     def of(self, found: Break) -> tuple[Hit, ...]:
         """Whom it hits: imports and handlers by their lines, then clients."""
         element = found.change.element
-        rpcs = frozenset(name for version in self._callers for name in version.of(element))
+        rpcs = frozenset(found.change.rpcs or (name for version in self._callers for name in version.of(element)))
         hits = list(self._imports(found)) if Audience.CODE in found.hits else []
-        if element and found.hits != (Audience.CODE,):
+        if (element or found.change.rpcs) and found.hits != (Audience.CODE,):
             hits += self._handlers(rpcs)
         hits += [Hit(audience.value) for audience in found.hits if self._reaches(audience, found, rpcs)]
         return tuple(hits)

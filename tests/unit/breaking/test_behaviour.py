@@ -127,7 +127,7 @@ SPECS = {
     "a shorter deadline": (
         "spec: {deadline: {default: 5s, max: 10s}}\n",
         "spec: {deadline: {default: 5s, max: 9999ms}}\n",
-        ["DEADLINE_NO_SHORTEN:shop.v1.Shop.Get", "DEADLINE_NO_SHORTEN:shop.v1.Shop.Put"],
+        ["DEADLINE_NO_SHORTEN:deadline.max"],
     ),
     "a shorter default of one method": (
         SPEC,
@@ -183,6 +183,22 @@ def test_findings_stand_at_the_line_of_the_spec_that_does_it(tmp_path: Path) -> 
     new = version(plan(tmp_path, spec=spec))
     places = {one.rule.id: str(one.change.place) for one in compare(old, new, Category.FILE).breaks}
     assert places == {"DEADLINE_NO_SHORTEN": "resilience.yaml:4:18", "ERROR_SAME_BODY": "resilience.yaml:6:11"}
+
+
+def test_one_line_that_does_the_same_to_several_methods_is_one_finding(tmp_path: Path) -> None:
+    spec = "spec:\n  deadline: {max: 20s}\n  methods: {Put: {deadline: {max: 10s}}}\n"
+    third = "rpc More(Item) returns (Item);"
+    old, new = (version(plan(tmp_path, more=third, spec=one)) for one in (SPEC, spec))
+    first, second = compare(old, new, Category.FILE).breaks
+    assert (first.key, first.change.what) == (
+        "DEADLINE_NO_SHORTEN:deadline.max",
+        "2 methods: deadline.max is 20s, not 30s",
+    )
+    assert first.change.rpcs == ("shop.v1.Shop.Get", "shop.v1.Shop.More")
+    assert (second.key, second.change.what) == (
+        "DEADLINE_NO_SHORTEN:shop.v1.Shop.Put",
+        "shop.v1.Shop.Put: deadline.max is 10s, not 30s",
+    )
 
 
 def test_findings_about_routes_stand_at_the_annotation(tmp_path: Path) -> None:

@@ -96,10 +96,10 @@ def test_limits(before: Mapping[str, str], after: Mapping[str, str], rule: str) 
 
 def test_a_finding_names_both_limits() -> None:
     assert broken(serving(window("10", "1m")), serving(window("9", "1m"))) == [
-        "RATE_LIMIT_NO_LOWER: shop.v1.Shop.Get admits 9 calls in 1m, not 10 calls in 1m"
+        "RATE_LIMIT_NO_LOWER: shop.v1.Shop.Get: rateLimiter.slidingWindow is 9 calls in 1m, not 10 calls in 1m"
     ]
     assert broken(serving({}), serving(per_second("5"))) == [
-        "RATE_LIMIT_NO_LOWER: shop.v1.Shop.Get has rateLimiter.requestsPerSecond 5, and had no such limit"
+        "RATE_LIMIT_NO_LOWER: shop.v1.Shop.Get: rateLimiter.requestsPerSecond is 5, and there was no such limit"
     ]
 
 
