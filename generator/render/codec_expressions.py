@@ -15,6 +15,7 @@ CODEC = ".protojson.codec"  # modules below runtime
 SCALARS = ".protojson.scalars"
 WELL_KNOWN = ".protojson.well_known"
 READING = ".protojson.reading"
+TEXTS = ".transport.query_values"
 WRITING = ".protojson.writing"
 
 _WRAPPED = MappingProxyType(
@@ -52,6 +53,10 @@ _WRITE_SPECIAL: Mapping[str, tuple[str, str]] = MappingProxyType(
         "google.protobuf.ListValue": (WELL_KNOWN, "list_value_json"),
         VALUE: (WELL_KNOWN, "value_json"),
     }
+)
+
+_TEXT_MESSAGES = frozenset(
+    {"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask", *_WRAPPED}
 )
 
 SPECIAL = frozenset({*_READ_SPECIAL, *_WRAPPED})
@@ -121,6 +126,29 @@ def _reader(kind: str) -> str:
     if kind in _INTEGERS:
         return "integer"  # the constructor looks at the range
     return {"string": "text", "bytes": "blob", "bool": "boolean", "double": "double", "float": "single"}[kind]
+
+
+def is_text_value(field: Field) -> bool:
+    """Whether one text of a path or a query can be the field's value, or an element of it."""
+    return not field.is_map and (not field.type_name or field.type == "enum" or field.type_name in _TEXT_MESSAGES)
+
+
+def from_text(field: Field, operand: str, names: Names) -> str:
+    """The expression that takes a text of a path or a query to the field's value, or an element of it."""
+    if field.type_name in _WRAPPED:
+        return f'{{"value": {_scalar_from_text(_WRAPPED[field.type_name], operand, names)}}}'
+    if field.type_name in _READ_SPECIAL:
+        return f"{names.use(*_READ_SPECIAL[field.type_name])}({operand})"
+    return _scalar_from_text(field.type, operand, names)
+
+
+def _scalar_from_text(kind: str, operand: str, names: Names) -> str:
+    if kind in ("string", "enum"):  # the constructor knows an enum's names; numbers, rare in a query, are left over
+        return operand
+    if kind in _INTEGERS:
+        return f"{names.use(TEXTS, 'to_integer')}({operand})"  # the constructor looks at the range
+    reader = {"bytes": "to_bytes", "bool": "to_boolean", "double": "to_double", "float": "to_single"}[kind]
+    return f"{names.use(TEXTS, reader)}({operand})"
 
 
 def encoded(field: Field, operand: str, names: Names) -> str:

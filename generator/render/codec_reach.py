@@ -11,7 +11,7 @@ from generator.contract.model import Contract, Field, Message
 from generator.plan.model import Plan
 from generator.render.codec_expressions import SPECIAL
 
-_HTTP_BODY = "google.api.HttpBody"
+HTTP_BODY = "google.api.HttpBody"
 _METHODS = frozenset(dir(ProtoMessage))
 
 
@@ -39,7 +39,7 @@ class Reach:
 
     def _closure(self, start: set[str], accepts: Callable[[Message], bool], enums: set[str] | tuple[()]) -> set[str]:
         found: set[str] = set()
-        left = [name for name in start if name not in SPECIAL and name != _HTTP_BODY]
+        left = [name for name in start if name not in SPECIAL and name != HTTP_BODY]
         while left:
             name = left.pop()
             message = self._contract.messages[name]

@@ -112,6 +112,24 @@ def views(plan: Plan) -> CodecsView:
     return _Views(plan.contract, reach, plan.spec.document.spec.server.rest.emit_defaults).views()
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the functions of each message are."""
+
+    contract: Contract
+    modules: Mapping[str, str]  # by a .proto's import path, below gen/codecs
+    names: Mapping[str, str]  # by a full name: what follows `decode_` and `encode_`
+
+    @classmethod
+    def of(cls, contract: Contract) -> Places:
+        """The places of a contract's messages."""
+        return cls(contract, _modules(contract), _names(contract))
+
+    def decoder(self, message: str) -> tuple[str, str]:
+        """The module of a message's decoder, below gen/codecs, and the decoder's name."""
+        return self.modules[self.contract.messages[message].file], f"decode_{self.names[message]}"
+
+
 class _Views:
     """Makes the views of all modules."""
 

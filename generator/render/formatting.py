@@ -10,6 +10,8 @@ from generator.render.layout import LINE_LENGTH, overlong
 LAID_OUT = frozenset(
     {
         "appended/src/{package}/handlers/{service}.py.j2",
+        "managed/src/{package}/gen/bindings/__init__.py.j2",
+        "managed/src/{package}/gen/bindings/{service}.py.j2",
         "managed/src/{package}/gen/codecs/__init__.py.j2",
         "managed/src/{package}/gen/codecs/{folder}/__init__.py.j2",
         "managed/src/{package}/gen/codecs/{module}.py.j2",

@@ -16,6 +16,7 @@ from jinja2.visitor import NodeTransformer
 
 from generator import resources
 from generator.render.access_tests import AccessView
+from generator.render.bindings import BindingsView
 from generator.render.clients import ClientView
 from generator.render.codecs import ModuleView
 from generator.render.emit import Import, Stub
@@ -33,6 +34,8 @@ END = "<!-- end of context -->"
 VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
     {
         "access": (AccessView, "what there is to test of who may call what"),
+        "binding_modules": (Mapping[str, str], "the module of each service's requests, relative to `gen/bindings`"),
+        "bindings": (BindingsView, "the service whose routes' requests the file makes"),
         "canonical": (tuple[CanonicalCode, ...], "the canonical gRPC codes"),
         "client": (ClientView, "the dependency that the file is about"),
         "client_imports": (str, "the import block of `gen/clients/__init__.py`"),

@@ -12,6 +12,7 @@ from generator.breaking import snapshot
 from generator.breaking.behaviour import of_plan
 from generator.plan.model import Plan
 from generator.render import (
+    bindings,
     clients,
     codecs,
     contract_tests,
@@ -126,6 +127,7 @@ def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     )
     yield file(f"{gen}/definition.py", Owner.MANAGED, header=proto_header)
     yield from _codecs(codecs.views(plan), gen, proto_header, file)
+    yield from _bindings(bindings.views(plan, views.services), gen, proto_header, file)
     yield from _clients(views.clients, gen, spec_header, file)
     yield _error_page(plan, file)
     handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views.services]
@@ -148,6 +150,14 @@ def _codecs(view: codecs.CodecsView, gen: str, header: str, file: _File) -> Iter
     for module in view.modules:
         own = _header(comment(module.proto))
         yield file(f"{gen}/codecs/{module.path}", Owner.MANAGED, template=template, header=own, module=module)
+
+
+def _bindings(views: tuple[bindings.BindingsView, ...], gen: str, header: str, file: _File) -> Iterator[Emit]:
+    index = {view.service: f".{view.module}" for view in views}
+    yield file(f"{gen}/bindings/__init__.py", Owner.MANAGED, header=header, binding_modules=index)
+    template = "src/{package}/gen/bindings/{service}.py"
+    for view in views:
+        yield file(f"{gen}/bindings/{view.module}.py", Owner.MANAGED, template=template, header=header, bindings=view)
 
 
 def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file: _File) -> Iterator[Emit]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from ..protojson.answer_form import AS_EVER, AnswerForm
+from ..protojson.codec import UnusualError
 from .faults import invalid
 
 Parameters: TypeAlias = Sequence[tuple[str, str]]
@@ -26,6 +27,20 @@ class Query:
 
 
 NO_QUERY = Query()
+
+
+def once(fields: dict[str, Any], name: str, value: object) -> None:
+    """Add an argument of a request's constructor that no place of the request has given yet. Raises UnusualError."""
+    if name in fields:
+        raise UnusualError
+    fields[name] = value
+
+
+def impose(fields: dict[str, Any], name: str, value: object) -> None:
+    """Set an argument to what the path says. Raises UnusualError where the body says something else, which may be no value."""
+    given = fields.setdefault(name, value)
+    if given is not value and (type(given) is not type(value) or given != value):
+        raise UnusualError
 
 
 def parameters(query: bytes) -> list[tuple[str, str]]:

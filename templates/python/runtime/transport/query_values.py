@@ -85,7 +85,7 @@ def _enum(enum_type: Any, text: str) -> int:
     raise ValueTextError(f"must be a value of {enum_type.full_name}")
 
 
-def integer(text: str) -> int:
+def to_integer(text: str) -> int:
     """An integer of any size. Raises ValueTextError."""
     if not _INTEGER.fullmatch(text):
         raise ValueTextError("must be an integer")
@@ -94,7 +94,7 @@ def integer(text: str) -> int:
 
 def _within(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        value = integer(text)
+        value = to_integer(text)
         if not low <= value <= high:
             raise ValueTextError(f"must be an integer from {low} to {high}")
         return value
@@ -108,7 +108,7 @@ _uint32 = _within(0, 2**32 - 1)
 _uint64 = _within(0, 2**64 - 1)
 
 
-def double(text: str) -> float:
+def to_double(text: str) -> float:
     """A double's value. Raises ValueTextError."""
     if text in _SPECIAL_FLOATS:
         return _SPECIAL_FLOATS[text]
@@ -120,9 +120,9 @@ def double(text: str) -> float:
     return value
 
 
-def single(text: str) -> float:
+def to_single(text: str) -> float:
     """A float's value. Raises ValueTextError."""
-    value = double(text)
+    value = to_double(text)
     try:
         struct.pack("<f", value)
     except OverflowError as error:
@@ -130,14 +130,14 @@ def single(text: str) -> float:
     return value
 
 
-def boolean(text: str) -> bool:
+def to_boolean(text: str) -> bool:
     """A bool's value. Raises ValueTextError."""
     if text not in _BOOLS:
         raise ValueTextError("must be true or false")
     return _BOOLS[text]
 
 
-def octets(text: str) -> bytes:
+def to_bytes(text: str) -> bytes:
     """The value of bytes, from base64. Raises ValueTextError."""
     try:
         return blob(text)
@@ -148,10 +148,10 @@ def octets(text: str) -> bytes:
 _SCALARS: Mapping[int, Callable[[str], object]] = MappingProxyType(
     {
         FieldDescriptor.TYPE_STRING: str,
-        FieldDescriptor.TYPE_BYTES: octets,
-        FieldDescriptor.TYPE_BOOL: boolean,
-        FieldDescriptor.TYPE_DOUBLE: double,
-        FieldDescriptor.TYPE_FLOAT: single,
+        FieldDescriptor.TYPE_BYTES: to_bytes,
+        FieldDescriptor.TYPE_BOOL: to_boolean,
+        FieldDescriptor.TYPE_DOUBLE: to_double,
+        FieldDescriptor.TYPE_FLOAT: to_single,
         **dict.fromkeys(
             (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_SINT32, FieldDescriptor.TYPE_SFIXED32), _int32
         ),

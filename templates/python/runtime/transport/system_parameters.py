@@ -12,7 +12,7 @@ from typing import Any
 from ..protojson.answer_form import AS_EVER, AnswerForm, read_mask
 from ..protojson.refusal import RefusedError
 from .faults import invalid
-from .query_values import ValueTextError, boolean
+from .query_values import ValueTextError, to_boolean
 
 NAMES = frozenset({"$alt", "alt", "$fields", "$prettyPrint", "$apiVersion"})
 _ENUM_NUMBERS = {"json": False, "json;enum-encoding=int": True}
@@ -44,5 +44,5 @@ def _with(form: AnswerForm, name: str, text: str, answered: Any) -> AnswerForm:
     if name == "fields":
         return replace(form, mask=read_mask(text, answered))
     if name == "prettyPrint":
-        return replace(form, pretty=boolean(text))
+        return replace(form, pretty=to_boolean(text))
     return form  # $apiVersion: there is one
