@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from ..runtime.definition import Definition
+from .bindings import binding
 from .clients import open_clients
 from .codecs import generated
 from .errors import ERRORS
@@ -19,5 +20,6 @@ DEFINITION = Definition(
     policies=POLICIES,
     open_clients=open_clients,
     codecs=generated,
+    bindings=binding,
     openapi=Path(__file__).with_name("openapi.json"),
 )
