@@ -12,6 +12,7 @@ from generator.plan.chain import chain
 from generator.plan.dependencies import resolve_dependencies
 from generator.plan.error_table import resolve_errors
 from generator.plan.fallbacks import Fallbacks
+from generator.plan.faults import check_faults, faults_of, settings_of
 from generator.plan.idempotency import check_idempotency
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import expose, resolve_routes
@@ -33,6 +34,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     body = spec.body
     findings: list[Finding] = [*check_support(spec), *check_selectors(spec, contract.services)]
     findings += check_access(spec, contract.services)
+    findings += check_faults(spec, contract.services)
     policies = _Policies()
     fallbacks = Fallbacks(contract)
     services: list[ServicePlan] = []
@@ -78,9 +80,13 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
 
 def _method(spec: Spec, service: Service, rpc: Rpc, resolved: Resolved[ServerPolicy]) -> MethodPlan:
     access = access_of(spec, service.full_name, rpc.name)
-    sections = () if access is None or access.public else ("authentication", "authorization")
-    settings = resolved.settings if access is None else (*resolved.settings, *access.settings)
-    return MethodPlan(rpc, resolved.policy, settings, chain(resolved.policy, spec.body, sections), access)
+    faults = faults_of(spec, service.full_name, rpc.name)
+    sections = {"fault_injection"} if faults else set()
+    if access is not None and not access.public:
+        sections |= {"authentication", "authorization"}
+    settings = (*resolved.settings, *(access.settings if access else ()), *settings_of(spec, faults))
+    stages = chain(resolved.policy, spec.body, sections)
+    return MethodPlan(rpc, resolved.policy, settings, stages, access, tuple(fault for _, fault in faults))
 
 
 class _Policies:

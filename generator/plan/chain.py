@@ -67,6 +67,9 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("metrics", _metrics, "", "duration and outcome"),
     StageRule("access_log", _always, "", "one line a call"),
     StageRule("drain_gate", _always, "", "refuses new calls while draining"),
+    StageRule(
+        "fault_injection", _by_section, "chaos", "deliberate delays and errors, in the environments that allow them"
+    ),
     StageRule("load_shedding", _shedding, "loadShedding", "refuses the least critical work while overloaded"),
     StageRule("authentication", _by_section, "", "asks who calls: a bearer token, or a client certificate"),
     StageRule("authorization", _by_section, "auth", "refuses whom the method's rule does not let in"),

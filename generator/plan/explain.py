@@ -69,7 +69,7 @@ def _routes_of(plan: Plan, method: MethodPlan) -> list[HttpRule]:
 
 
 def _key_of(setting: Setting) -> str:
-    return setting.path.partition(".")[0]
+    return setting.path.partition(".")[0].partition("[")[0]
 
 
 def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:

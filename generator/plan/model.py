@@ -9,6 +9,7 @@ from generator.contract.model import Contract, HttpRule, Rpc, Service
 from generator.errors import Finding, Place
 from generator.plan.access import AccessPlan
 from generator.spec.dependencies import ClientPolicy
+from generator.spec.environment import Fault
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Setting
@@ -27,6 +28,7 @@ class MethodPlan:
     settings: tuple[Setting, ...]
     chain: tuple[str, ...]
     access: AccessPlan | None = None  # None: nobody is asked who calls
+    faults: tuple[Fault, ...] = ()  # deliberate ones that may hit its calls
 
     def scope(self, mechanism: str) -> str:
         """Which calls count together for a mechanism that has a state, by its key in the policy block.

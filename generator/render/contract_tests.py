@@ -26,6 +26,7 @@ _MODULES = (
 )
 # What is tested where a method has that stage.
 _MECHANISMS = {
+    "test_fault_injection": "fault_injection",
     "test_circuit_breaker": "circuit_breaker",
     "test_concurrency_limit": "concurrency_limit",
     "test_fallbacks": "fallback",

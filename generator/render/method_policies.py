@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from generator.plan.access import AccessPlan
 from generator.plan.fallbacks import static_value
 from generator.plan.model import MethodPlan
 from generator.render.python import Construct
 from generator.spec.breaker import CircuitBreaker, Fallback
+from generator.spec.environment import Fault
 from generator.spec.limits import RateLimiter
 from generator.spec.policy import Deadline, Idempotency
 
@@ -34,6 +35,16 @@ def access_policy(access: AccessPlan | None) -> Construct | None:
     if access.rule is None:
         return Construct("AccessPolicy", {"deny": True} if access.denies else {})
     return Construct("AccessPolicy", {name: value for name, value in access.rule if value})
+
+
+def _faults(faults: Sequence[Fault]) -> tuple[Construct, ...] | None:
+    return tuple(Construct("FaultPolicy", _fault(fault)) for fault in faults) or None
+
+
+def _fault(fault: Fault) -> dict[str, object]:
+    fields: dict[str, object] = {"percent": fault.percent, "latency": fault.latency, "abort": fault.abort}
+    fields |= {"header": fault.header, "max_concurrent": fault.max_concurrent}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _deadline(deadline: Deadline | None) -> Construct | None:
@@ -167,7 +178,8 @@ def _breaker_fallback(plan: MethodPlan) -> Construct | None:
 
 
 # The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
-_MECHANISMS: dict[str, Callable[[MethodPlan], Construct | None]] = {
+_MECHANISMS: dict[str, Callable[[MethodPlan], object]] = {
+    "faults": lambda plan: _faults(plan.faults),
     "load_shedding": _shedding,
     "access": lambda plan: access_policy(plan.access),
     "rate_limit": _rate_limit,

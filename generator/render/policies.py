@@ -87,6 +87,7 @@ def _sections(plan: Plan) -> dict[str, object]:
         **_dependencies(plan),
         **_auth(plan),
         **_tls(body.tls),
+        **({"fault_environments": body.chaos.allowed_environments} if body.chaos.enabled else {}),
     }
 
 

@@ -40,6 +40,7 @@ def check(document: ResilienceSpec, root: Node) -> list[Finding]:
         _slos,
         _registry,
         _auth,
+        _chaos,
     ):
         findings += [
             Finding(_place(root, path), rule_id, f"{dotted(path)}: {message}" if path else message, hint)
@@ -270,3 +271,14 @@ def _auth(spec: SpecBody) -> Iterator[_Found]:
         if rule.any_peer and not mutual:
             message = f"nobody has any: clients are not asked for certificates with tls.mode: {spec.tls.mode}"
             yield (*path, "rules", selector, "anyPeer"), "useless-key", message, "set tls.mode to mtls, with a clientCa"
+
+
+def _chaos(spec: SpecBody) -> Iterator[_Found]:
+    chaos = spec.chaos
+    for index, fault in enumerate(chaos.faults):
+        path: Path = ("spec", "chaos", "faults", index)
+        if fault.latency is None and fault.abort is None:
+            yield path, "missing-key", "does nothing without latency or abort", "for example latency: 200ms"
+        if fault.latency is not None and fault.latency > chaos.max_latency:
+            message = f"{format_duration(fault.latency)} is more than maxLatency ({format_duration(chaos.max_latency)})"
+            yield (*path, "latency"), "wrong-value", message, "shorten it, or raise maxLatency"

@@ -53,4 +53,10 @@ class Chaos(Model):
     allowed_environments: tuple[Name, ...] = setting(
         ("dev", "staging"), "Values of ENVIRONMENT in which they may be.", example=["dev", "staging"]
     )
+    max_percent: Percent = setting(
+        50.0,
+        "The largest share of a method's calls that its faults may hit together, those with a header aside.",
+        unit="%",
+    )
+    max_latency: PositiveDuration = setting(10.0, "The longest delay that a fault may have.", example="10s")
     faults: tuple[Fault, ...] = setting((), "The faults.", example=[{"percent": 5, "latency": "200ms"}])

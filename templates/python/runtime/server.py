@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from .certificates import Certificates
 
 
+_log = logging.getLogger(__name__)
+
+
 class ApplicationError(Exception):
     """An `Application` that does not fit the definition; each finding is one line."""
 
@@ -164,6 +167,17 @@ class Server:
         self._shared.opened.append(certificates.watched(clock))
         return certificates
 
+    def _inject_faults(self) -> bool:
+        """Whether this environment allows deliberate faults; one that does not is told that there are some."""
+        policies, here = self.definition.policies, self.settings.environment
+        if not any(policy.faults for policy in policies.methods.values()):
+            return False
+        allowed = here in policies.fault_environments
+        where = ", ".join(policies.fault_environments) or "none"
+        said = "faults are injected" if allowed else "no fault is injected"
+        _log.warning("%s: ENVIRONMENT is %s, allowed are: %s", said, here, where)
+        return allowed
+
     def _environment(self, handlers: Mapping[str, ServiceBase]) -> Environment:
         policies = self.definition.policies
         return Environment(
@@ -186,6 +200,7 @@ class Server:
             service=self.definition.name,
             auth=policies.auth,
             dependencies=self.settings.reached(policies.dependencies),
+            inject_faults=self._inject_faults(),
             shared=self._shared,
         )
 

@@ -134,11 +134,23 @@ class IdempotencyPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultPolicy:
+    """A deliberate fault: a delay, an error, or one after the other."""
+
+    percent: float  # share of the calls that it may hit
+    latency: float | None = None  # seconds
+    abort: str | None = None  # a gRPC code's name
+    header: str | None = None  # metadata without which a call is not hit
+    max_concurrent: int = 100  # calls that it delays at once
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
     deadline: DeadlinePolicy | None  # None: only the caller's own holds
     criticality: str  # CRITICAL_PLUS, CRITICAL, SHEDDABLE_PLUS or SHEDDABLE
+    faults: tuple[FaultPolicy, ...] = ()
     load_shedding: SheddingPolicy | None = None
     access: AccessPolicy | None = None  # None: anyone may call, and nobody asks who it is
     rate_limit: RateLimitPolicy | None = None
@@ -363,12 +375,14 @@ class Snapshot:
     dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # by the spec's name
     auth: AuthPolicy | None = None  # None: nobody is asked who they are
     tls: TlsPolicy | None = None  # None: both ports are plain
+    fault_environments: tuple[str, ...] = ()  # values of ENVIRONMENT in which faults are injected
 
     @property
     def taken_in(self) -> tuple[str, ...]:
         """The names of metadata that policies ask for, and that REST takes in as headers of these names."""
         names = dict.fromkeys(self.observability.propagate)
         for policy in self.methods.values():
+            names |= dict.fromkeys(fault.header for fault in policy.faults if fault.header is not None)
             if policy.idempotency is not None:
                 names[policy.idempotency.header] = None
             if policy.rate_limit is not None and policy.rate_limit.key is not None:

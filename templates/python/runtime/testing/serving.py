@@ -51,14 +51,18 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    definition: Definition, application: ApplicationFactory, *, clock: Clock | None = None
+    definition: Definition,
+    application: ApplicationFactory,
+    *,
+    clock: Clock | None = None,
+    environment: str = "production",
 ) -> AsyncIterator[Served]:
     """Serve the definition with that application (`app.py`'s, or a `Scripted`'s) on free local ports.
 
     Where the service asks who calls, or speaks TLS, a local issuer and an authority stand in for the declared ones, and
     the client is let in everywhere. Shut down without waits at the end. Policies go by `clock`, for a test a `VirtualClock`; by default by the event loop's.
     """
-    settings = Settings(host=HOST, admin_host=HOST)
+    settings = Settings(host=HOST, admin_host=HOST, environment=environment)
     async with (
         provided(definition) as (local, credentials),
         running(local, application, settings, clock=clock) as server,
