@@ -21,6 +21,7 @@ _MODULES = (
     "test_drain",
     "test_errors",
     "test_metadata",
+    "test_observability",
     "test_parity",
     "test_routing",
 )
@@ -40,7 +41,8 @@ _MECHANISMS = {
 def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) -> Iterator[File]:
     """Every emitted test file; `dependencies` says whether there are any to call.
 
-    What is tested is in the project's own definition, so that the contract tests differ in its name only.
+    What is tested is in the project's own definition, so that the contract tests differ in its name only; but for the
+    chains, which must not be what the runtime itself says of them.
     """
     stages = {stage for method in plan.methods for stage in method.chain}
     mechanisms = (module for module, stage in _MECHANISMS.items() if stage in stages)
@@ -53,6 +55,8 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
     if plan.spec.body.tls.mode != "off":
         path = "tests/contract/test_tls.py"
         yield path, path, Owner.MANAGED, {"mutual": plan.spec.body.tls.mode == "mtls"}
+    path = "tests/contract/test_chain.py"
+    yield path, path, Owner.MANAGED, {"chains": _chains(plan)}
     if plan.spec.body.server.rest.cors.allow_origins and plan.routes:
         path = "tests/contract/test_cors.py"
         yield path, path, Owner.MANAGED, {}
@@ -69,3 +73,12 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
                 "code": "PERMISSION_DENIED" if first.path in closed else "UNIMPLEMENTED",
             }
             yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context
+
+
+def _chains(plan: Plan) -> Mapping[tuple[str, ...], tuple[str, ...]]:
+    """The paths of the methods that have each chain; without the span, which only a tracer brings."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for method in plan.methods:
+        chain = tuple(stage for stage in method.chain if stage != "span")
+        found.setdefault(chain, []).append(method.rpc.path)
+    return {chain: tuple(paths) for chain, paths in found.items()}

@@ -37,12 +37,35 @@ def _without(stage: str, noticed_by: str) -> Mutation:
     return Mutation(f"no {stage} stage", "runtime/pipeline.py", code, noticed_by)
 
 
+def _passing(module: str, stage: str, noticed_by: str) -> Mutation:
+    """The stage is in its place, and does nothing."""
+    code = f"async def _pass(self, call, proceed):\n    await proceed(call)\n\n\n{stage}.__call__ = _pass\n"
+    return Mutation(f"a {stage} that does nothing", f"runtime/stages/{module}.py", code, noticed_by)
+
+
+def _swapped(first: str, second: str) -> Mutation:
+    """The two stages have changed places."""
+    places = f"{{{first!r}: {second!r}, {second!r}: {first!r}}}"
+    code = f"ORDER = tuple({places}.get(place, place) for place in ORDER)\n"
+    noticed_by = "test_the_stages_are_the_declared_ones_in_the_declared_order"
+    return Mutation(f"{second} before {first}", "runtime/pipeline.py", code, noticed_by)
+
+
 MUTATIONS = (
     _without("boundary", "test_every_row_of_the_error_table_reaches_the_caller_whole"),
     _without("context", "test_the_callers_request_id_is_kept"),
     _without("context", "test_the_answer_says_the_request_id"),
     _without("context", "test_a_failure_says_the_request_id_that_the_call_was_given"),
     _without("context", "test_the_declared_deadline_holds"),
+    _without("metrics", "test_calls_are_measured_by_method_and_outcome"),
+    _passing("metrics", "Metrics", "test_calls_are_measured_by_method_and_outcome"),
+    _without("access_log", "test_each_call_leaves_one_line"),
+    _passing("access_log", "AccessLog", "test_each_call_leaves_one_line"),
+    _swapped("boundary", "context"),
+    _swapped("context", "metrics"),
+    _swapped("metrics", "access_log"),
+    _swapped("drain_gate", "deadline"),
+    _swapped("deadline", "error_mapper"),
     _without("drain_gate", "test_a_call_that_comes_over_an_open_connection_is_told_when_to_come_again"),
     _without("deadline", "test_a_call_that_outlives_the_default_deadline_is_stopped"),
     _without("deadline", "test_a_call_with_too_little_time_left_never_reaches_the_handler"),

@@ -81,6 +81,7 @@ class Server:
         self.grpc_port = 0
         self.rest_port = 0
         self.admin_port = 0
+        self.chains: dict[str, tuple[str, ...]] = {}  # the stages of each RPC by its path, outermost first
         self._gate = Gate()
         self._clock = clock
         self._writer = writer
@@ -211,6 +212,7 @@ class Server:
             for method in service.METHODS:
                 stages = built_in(method, policies.methods[method.path], environment)
                 chain = arrange(stages, own, method)
+                self.chains[method.path] = tuple(stage.name for stage in chain)
                 endpoints[method.path] = compose(chain, _innermost(method, handlers.get(service.SERVICE)))
         return endpoints
 

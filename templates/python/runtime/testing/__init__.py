@@ -9,10 +9,11 @@ from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
 from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
-from .serving import Served, nothing_left_running, serving, under_test
+from .serving import MECHANISMS, Served, nothing_left_running, serving, under_test
 from .virtual_clock import VirtualClock
 
 __all__ = [
+    "MECHANISMS",
     "PATIENCE",
     "Addresses",
     "Client",

@@ -150,6 +150,12 @@ class Client:
             await call.read()
         return tuple(answers)
 
+    async def admin_page(self, path: str) -> str:
+        """The text of a page of the admin port (`/metrics`). Raises httpx.HTTPStatusError where it is none."""
+        response = await self.http.get(f"{self.addresses.admin}{path}")
+        response.raise_for_status()
+        return response.text
+
     async def health(self, service: str = "") -> str:
         """The status that `grpc.health.v1` gives that service, "" for the whole server: SERVING, NOT_SERVING, …"""
         pb: Any = importlib.import_module("grpc_health.v1.health_pb2")

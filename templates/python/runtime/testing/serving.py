@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..client.environment import Outbound
 from ..clock import Clock
 from ..definition import ApplicationFactory, Definition
+from ..logs import LineWriter
 from ..server import Server, running
 from ..settings import Settings
 from ..shutdown import Outcome, shut_down
@@ -24,6 +25,9 @@ _METADATA_ROOM = 16 << 10  # bytes
 
 AMPLE: Final = DeadlinePolicy(default=60.0, max=120.0, min_remaining=0.0, reserve=0.0)
 """Deadlines that no test runs into, however small the declared ones are."""
+
+MECHANISMS: Final = frozenset(field.name for field in fields(MethodPolicy) if field.default is not MISSING)
+"""The fields of `MethodPolicy` that a method may do without."""
 
 _OFF: Final[Mapping[str, Any]] = {
     field.name: field.default for field in fields(MethodPolicy) if field.default is not MISSING
@@ -56,16 +60,18 @@ async def serving(
     *,
     clock: Clock | None = None,
     environment: str = "production",
+    writer: LineWriter | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the definition with that application (`app.py`'s, or a `Scripted`'s) on free local ports.
 
     Where the service asks who calls, or speaks TLS, a local issuer and an authority stand in for the declared ones, and
-    the client is let in everywhere. Shut down without waits at the end. Policies go by `clock`, for a test a `VirtualClock`; by default by the event loop's.
+    the client is let in everywhere. Shut down without waits at the end. Policies go by `clock`, for a test a
+    `VirtualClock`; by default by the event loop's. The access log goes to `writer`, and nowhere without one.
     """
     settings = Settings(host=HOST, admin_host=HOST, environment=environment)
     async with (
         provided(definition) as (local, credentials),
-        running(local, application, settings, clock=clock) as server,
+        running(local, application, settings, clock=clock, writer=writer) as server,
     ):
         addresses = Addresses(
             grpc=f"{HOST}:{server.grpc_port}",
