@@ -37,7 +37,10 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "binding_modules": (Mapping[str, str], "the module of each service's requests, relative to `gen/bindings`"),
         "bindings": (BindingsView, "the service whose routes' requests the file makes"),
         "canonical": (tuple[CanonicalCode, ...], "the canonical gRPC codes"),
-        "chains": (Mapping[tuple[str, ...], tuple[str, ...]], "the stages of each chain that there is, and the paths of the RPCs that have it"),
+        "chains": (
+            Mapping[tuple[str, ...], tuple[str, ...]],
+            "the stages of each chain that there is, and the paths of the RPCs that have it",
+        ),
         "client": (ClientView, "the dependency that the file is about"),
         "client_imports": (str, "the import block of `gen/clients/__init__.py`"),
         "clients": (tuple[ClientView, ...], "every dependency that is called, in spec order"),
