@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from generator.errors import Place
-from generator.spec.auth import Auth
-from generator.spec.load import Spec
-from generator.spec.selectors import candidates
+from generator.plan.access import AccessPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,6 @@ class Access:
     any_scope: frozenset[str] = frozenset()
     all_scopes: frozenset[str] = frozenset()
     any_role: frozenset[str] = frozenset()
-    place: Place | None = field(default=None, compare=False)
 
     def refuses_some_of(self, before: Access) -> bool:
         """Whether there can be a caller whom `before` let in and this does not."""
@@ -57,19 +53,11 @@ def _each_is_in(held: frozenset[str], wanted: frozenset[str]) -> bool:
     return bool(held) and held <= wanted
 
 
-def access(spec: Spec, service: str, method: str) -> Access:
-    """Who may call a method, by the spec; `service` is its full name."""
-    auth: Auth | None = spec.body.auth
-    if auth is None:
+def access(plan: AccessPlan | None) -> Access:
+    """What the plan of a method says a caller must have."""
+    if plan is None or plan.public:
         return Access()
-    matching = candidates(service, method)
-    if any(text in auth.public for text in matching):
-        return Access()
-    named = [text for text in matching if text in auth.rules]
-    if not named:
-        return Access(
-            "token" if auth.default == "allow" else "refused", place=spec.key_place("spec", "auth", "default")
-        )
-    rule = auth.rules[named[-1]]
-    place = spec.key_place("spec", "auth", "rules", named[-1])
-    return Access("token", frozenset(rule.any_scope), frozenset(rule.all_scopes), frozenset(rule.any_role), place)
+    if plan.rule is None:
+        return Access("refused" if plan.denies else "token")
+    rule = plan.rule
+    return Access("token", frozenset(rule.any_scope), frozenset(rule.all_scopes), frozenset(rule.any_role))

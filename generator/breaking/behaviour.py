@@ -108,10 +108,9 @@ def of_plan(plan: Plan) -> Behaviour:
         told = [setting for setting in method.settings if setting.path in POLICY_KEYS and setting.value is not False]
         policy = {setting.path: str(setting.value) for setting in told}
         places |= {f"{name} {setting.path}": setting.place for setting in told if setting.place is not None}
-        allowed = access(spec, name.rpartition(".")[0], method.rpc.name)
-        if allowed.place is not None:
-            places[f"{name} access"] = allowed.place
-        methods[name] = _method(contract, method.rpc, rules.get(name, ()), policy, allowed)
+        if method.access is not None:
+            places[f"{name} access"] = method.access.place or spec.key_place("spec", "auth")
+        methods[name] = _method(contract, method.rpc, rules.get(name, ()), policy, access(method.access))
     for row in plan.errors:
         places[f"{'code' if row.by_code else 'error'} {row.reason}"] = row.place
     settings = dict(_settings(plan))

@@ -94,6 +94,13 @@ def test_routes(tmp_path: Path, before: str, after: str, expected: list[str]) ->
 
 
 ERRORS = "spec: {errors: {table: {GONE: {grpc: NOT_FOUND, http: 410, code: E1, message: {en: 'no {what} {where}'}}}}}\n"
+AUTH = """\
+spec:
+  auth:
+    jwt: {issuer: "https://id.example.com", audience: shop, jwks: "https://id.example.com/jwks"}
+    default: deny
+    rules: {%s}
+"""
 SPECS = {
     "nothing": (SPEC, SPEC, []),
     "an error more": (SPEC, ERRORS, []),
@@ -142,6 +149,37 @@ SPECS = {
         "spec: {methods: {Get: {deadline: {max: 1h, default: 1h}}}, deadline: false}\n",
         ["DEADLINE_NO_SHORTEN:shop.v1.Shop.Get"] * 2,
     ),
+    "a scope for one method": (
+        AUTH % "Get: {}",
+        AUTH % "Get: {anyScope: [read]}",
+        ["ACCESS_NO_TIGHTEN:shop.v1.Shop.Get"],
+    ),
+    "another scope will do too": (AUTH % "Get: {anyScope: [read]}", AUTH % "Get: {anyScope: [read, write]}", []),
+    "a method that nobody may call": (
+        AUTH % "Get: {}" + "    public: [Put]\n",
+        AUTH % "Get: {}",
+        ["ACCESS_NO_TIGHTEN:shop.v1.Shop.Put"],
+    ),
+    "a token where none was needed": (
+        SPEC,
+        AUTH.replace("deny", "allow") % "Get: {allScopes: [read]}",
+        ["ACCESS_NO_TIGHTEN:shop.v1.Shop.Get", "ACCESS_NO_TIGHTEN:shop.v1.Shop.Put"],
+    ),
+    "no token any more": (AUTH % "Get: {}", SPEC, []),
+    "shorter streams": (
+        SPEC,
+        "spec: {streaming: {idleTimeout: 5s, maxDuration: 20s, maxMessageBytes: 64KiB}}\n",
+        [
+            "MESSAGE_SIZE_NO_LOWER:shop.v1.Shop.Watch",
+            "STREAM_NO_SHORTEN:shop.v1.Shop.Watch",
+            "STREAM_NO_SHORTEN:shop.v1.Shop.Watch",
+        ],
+    ),
+    "fewer calls at once": (
+        "spec: {concurrencyLimiter: {algorithm: fixed, limit: 10}}\n",
+        "spec: {concurrencyLimiter: {algorithm: fixed, limit: 9}}\n",
+        ["CONCURRENCY_LIMIT_NO_LOWER:concurrencyLimiter.limit"],
+    ),
     "less large messages": (
         SPEC,
         "spec: {server: {grpc: {maxMessageBytes: 1MiB, maxMetadataBytes: 8KiB}, rest: {maxBodyBytes: 1000KiB}}}\n",
@@ -173,7 +211,8 @@ SPECS = {
 
 @pytest.mark.parametrize(("before", "after", "expected"), SPECS.values(), ids=SPECS.keys())
 def test_specs(tmp_path: Path, before: str, after: str, expected: list[str]) -> None:
-    old, new = (version(plan(tmp_path, spec=spec)) for spec in (before, after))
+    more = "rpc Watch(Item) returns (stream Item);" if "stream" in after else ""
+    old, new = (version(plan(tmp_path, more=more, spec=spec)) for spec in (before, after))
     assert sorted(broken(old, new)) == sorted(expected)
 
 

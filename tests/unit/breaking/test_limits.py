@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from generator.breaking.access import Access, access
+from generator.breaking.access import Access
 from generator.breaking.behaviour import POLICY_KEYS, Behaviour, Method
 from generator.breaking.limits import RULES
 from generator.breaking.snapshot import dump, load
 from generator.spec.findings import shape_at
-from generator.spec.load import load_text
 from generator.spec.model import ResilienceSpec
 
 NAME = "shop.v1.Shop.Get"
@@ -141,33 +140,6 @@ def test_who_may_call(before: Access, after: Access, closed: bool) -> None:
 def test_who_may_call_is_kept(door: Access) -> None:
     made = serving({"deadline.max": "1s"}, door)
     assert load(dump(made), "behaviour.json") == made
-
-
-SPEC = """\
-spec:
-  auth:
-    jwt: {issuer: "https://id.example.com", audience: shop, jwks: "https://id.example.com/jwks"}
-    default: DEFAULT
-    public: [Ping]
-    rules:
-      Shop/*: {anyScope: [read]}
-      Put: {allScopes: [write]}
-"""
-
-
-def test_the_most_specific_rule_of_the_spec_counts() -> None:
-    spec = load_text(SPEC.replace("DEFAULT", "deny"), "resilience.yaml")
-    assert str(access(spec, "shop.v1.Shop", "Get")) == "a token with one of the scopes read"
-    assert str(access(spec, "shop.v1.Shop", "Put")) == "a token with all of the scopes write"
-    assert access(spec, "shop.v1.Shop", "Ping") == ANYBODY
-    assert access(spec, "shop.v1.Stock", "Get") == NOBODY
-    assert str(access(spec, "shop.v1.Shop", "Put").place) == "resilience.yaml:8:7"
-
-
-def test_without_a_rule_the_default_counts() -> None:
-    spec = load_text(SPEC.replace("DEFAULT", "allow"), "resilience.yaml")
-    assert access(spec, "shop.v1.Stock", "Get") == token()
-    assert access(load_text("spec: {}\n", "resilience.yaml"), "shop.v1.Shop", "Get") == ANYBODY
 
 
 def test_what_is_kept_of_policies_are_keys_that_specs_have() -> None:
