@@ -38,7 +38,7 @@ def _told(found: Iterable[_Found]) -> Iterator[Change]:
         groups.setdefault((one.key, one.what, one.place), []).append(one.name)
     for (key, what, place), names in groups.items():
         if len(names) == 1:
-            yield Change(names[0], f"{names[0]}: {what}", place, names[0])
+            yield Change(names[0], f"{names[0]}: {what}", place, names[0], also=key)
         else:
             yield Change(key, f"{len(names)} methods: {what}", place, rpcs=tuple(names))
 

@@ -44,7 +44,8 @@ class Change:
 
     `element` is the full name of the type, service or RPC around it, from which follows whose calls it is in; "" for
     what is in all of them. `subject` is safe in a shell. `hits` is whom it hits, where that is not everybody whom the
-    rule is about; `rpcs` are the full names of those it is about, where they do not follow from the element.
+    rule is about; `rpcs` are the full names of those it is about, where they do not follow from the element. `also` is
+    another subject that it can be accepted by, "" for none.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Change:
     element: str = ""
     hits: tuple[Audience, ...] = ()
     rpcs: tuple[str, ...] = ()
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)

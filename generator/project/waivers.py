@@ -32,8 +32,14 @@ class Waiver:
     place: Place
 
     def accepts(self, found: Break) -> bool:
-        """Whether it is about that change; `*` in its subject stands for any text."""
-        return self.rule == found.rule.id and fnmatchcase(found.change.subject, self.subject)
+        """Whether it is about that change; `*` in its subject stands for any text.
+
+        What is told of several RPCs at once is accepted by its own subject, and by one that stands for all of them.
+        """
+        change = found.change
+        fits = any(fnmatchcase(subject, self.subject) for subject in (change.subject, change.also) if subject)
+        each = bool(change.rpcs) and all(fnmatchcase(name, self.subject) for name in change.rpcs)
+        return self.rule == found.rule.id and (fits or each)
 
 
 def given(texts: Iterable[str], reason: str) -> tuple[Waiver, ...]:

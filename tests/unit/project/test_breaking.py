@@ -199,6 +199,22 @@ def test_a_waiver_that_was_recorded_does_not_accept_the_next_change_of_the_kind(
     )
 
 
+@pytest.mark.parametrize(
+    ("subject", "code"), {"deadline.max": 0, "shop.v1.Shop.*": 0, "*": 0, "shop.v1.Shop.Get": 1}.items()
+)
+def test_what_is_told_of_several_methods_is_accepted_by_the_key_or_by_all_their_names(
+    project: Path, subject: str, code: int
+) -> None:
+    edit("resilience.yaml", "max: 10s", "max: 9s")
+    assert main(["generate", "--allow-breaking", f"DEADLINE_NO_SHORTEN:{subject}"]) == code
+
+
+def test_a_waiver_of_the_key_accepts_what_is_told_of_one_method(project: Path) -> None:
+    edit("resilience.yaml", "spec:\n", "spec:\n  methods: {Get: {deadline: {max: 9s}}}\n")
+    assert main(["breaking"]) == 13
+    assert main(["breaking", "--allow-breaking", "DEADLINE_NO_SHORTEN:deadline.max"]) == 0
+
+
 def test_changes_of_the_spec_are_told_at_its_lines(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     edit("resilience.yaml", "http: 410", "http: 404")
     (line,) = run(capsys, "generate", code=1)
