@@ -31,8 +31,12 @@ def _metrics(policy: ServerPolicy, spec: SpecBody) -> bool:
     return spec.observability.metrics.exporter != "none"
 
 
+def _score(policy: ServerPolicy, spec: SpecBody) -> bool:
+    return spec.health.score is not None
+
+
 def _shedding(policy: ServerPolicy, spec: SpecBody) -> bool:
-    return policy.load_shedding is not None
+    return policy.load_shedding is not None or _score(policy, spec)
 
 
 def _streaming(policy: ServerPolicy, spec: SpecBody) -> bool:
@@ -80,6 +84,7 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("idempotency", _idempotency, "idempotency", "runs a call that comes twice once"),
     StageRule("fallback", _fallback, "fallback", "answers where the handler fails, or its breaker is open"),
     StageRule("circuit_breaker", _breaker, "circuitBreaker", "runs no handler that keeps failing"),
+    StageRule("health_score", _score, "", "counts how handlers end, for the resilience score"),
     StageRule(
         "deadline", _always, "deadline", "ends the handler when time is up; the caller's own where the policy is off"
     ),

@@ -11,6 +11,7 @@ from generator.plan.model import OutgoingPlan
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.layers import client_layers
 from generator.spec.load import Spec
+from generator.spec.model import SpecBody
 from generator.spec.resolve import Resolved, Setting, resolve_client
 
 _REPEATED = ("retry", "hedging")
@@ -51,6 +52,9 @@ CLIENT_STAGES: tuple[ClientStageRule, ...] = (
     ),
     ClientStageRule("bulkhead", lambda policy: policy.bulkhead is not None, "bulkhead", "so many attempts at once"),
     ClientStageRule(
+        "latency", lambda policy: _bounded(policy), "", "how much of its time an attempt took, for the score"
+    ),
+    ClientStageRule(
         "attempt_timeout", lambda policy: _bounds_attempts(policy), "adaptiveTimeout", "the time for one attempt"
     ),
     ClientStageRule("attempt_metrics", lambda _: True, "", "how each attempt ended"),
@@ -65,15 +69,22 @@ def _retries(policy: ClientPolicy) -> bool:
     return policy.retry is not None and policy.retry.max_attempts > 1 and not _hedges(policy)
 
 
+def _bounded(policy: ClientPolicy) -> bool:
+    return policy.timeout is not None and (policy.timeout.attempt is not None or policy.timeout.total is not None)
+
+
 def _bounds_attempts(policy: ClientPolicy) -> bool:
     return policy.adaptive_timeout is not None or (policy.timeout is not None and policy.timeout.attempt is not None)
 
 
-def client_chain(policy: ClientPolicy, *, metrics: bool) -> tuple[str, ...]:
+def client_chain(policy: ClientPolicy, spec: SpecBody) -> tuple[str, ...]:
     """The names of the stages that are on for calls by that policy, outermost first."""
-    return tuple(
-        stage.name for stage in CLIENT_STAGES if stage.on(policy) and (metrics or not stage.name.endswith("metrics"))
-    )
+    off: set[str] = set()
+    if spec.observability.metrics.exporter == "none":
+        off |= {"metrics", "attempt_metrics"}
+    if spec.health.score is None:
+        off.add("latency")
+    return tuple(stage.name for stage in CLIENT_STAGES if stage.on(policy) and stage.name not in off)
 
 
 def resolve_calls(
@@ -86,7 +97,6 @@ def resolve_calls(
     """
     rpcs = [rpc for service in services for rpc in service.rpcs]
     findings = list(_unknown_methods(spec, name, rpcs))
-    metrics = spec.body.observability.metrics.exporter != "none"
     plans: list[OutgoingPlan] = []
     for rpc in rpcs:
         try:
@@ -96,7 +106,7 @@ def resolve_calls(
             continue
         findings += _contradictions(contract, spec, name, rpc, resolved)
         applied = _applicable(contract, rpc, resolved)
-        plans.append(OutgoingPlan(rpc, applied.policy, applied.settings, client_chain(applied.policy, metrics=metrics)))
+        plans.append(OutgoingPlan(rpc, applied.policy, applied.settings, client_chain(applied.policy, spec.body)))
     return tuple(plans), findings
 
 

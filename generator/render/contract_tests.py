@@ -31,6 +31,7 @@ _MECHANISMS = {
     "test_circuit_breaker": "circuit_breaker",
     "test_concurrency_limit": "concurrency_limit",
     "test_fallbacks": "fallback",
+    "test_health_score": "health_score",
     "test_idempotency": "idempotency",
     "test_rate_limits": "rate_limit",
     "test_load_shedding": "load_shedding",

@@ -10,6 +10,7 @@ from generator.plan.model import Plan
 from generator.render.method_policies import access_policy, method_policy
 from generator.render.outgoing_policies import dependency_policy
 from generator.render.python import Construct, literal
+from generator.spec.observability import Score
 from generator.spec.server import Cors, Keepalive, Tls
 
 # Seconds; advised by OpenTelemetry's semantic conventions for http.server.request.duration and its likes.
@@ -88,6 +89,7 @@ def _sections(plan: Plan) -> dict[str, object]:
         **_auth(plan),
         **_tls(body.tls),
         **({"fault_environments": body.chaos.allowed_environments} if body.chaos.enabled else {}),
+        **_score(body.health.score),
     }
 
 
@@ -113,6 +115,12 @@ def _tls(tls: Tls) -> dict[str, object]:
     if tls.mode == "mtls":
         files["client_ca"] = tls.client_ca
     return {"tls": Construct("TlsPolicy", files)}
+
+
+def _score(score: Score | None) -> dict[str, object]:
+    if score is None:
+        return {}
+    return {"score": Construct("ScorePolicy", {"threshold": score.threshold, **dict(score.weights)})}
 
 
 def _dependencies(plan: Plan) -> dict[str, object]:

@@ -37,7 +37,6 @@ SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.methods.*.calls", off=([],)),
     NotYet("spec.dependencies.*.optional", off=(False,)),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),
-    NotYet("spec.health", off=({}, {"score": False})),
     NotYet("spec.slos", off=([],)),
     NotYet("spec.registry", off=({}, {"kind": "none"})),
     NotYet("spec.chaos.faults.*.dependencies", off=([],)),

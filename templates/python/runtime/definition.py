@@ -125,6 +125,7 @@ class Application:
 
     handlers: Sequence[ServiceBase]
     stages: Sequence[UserStage] = field(default=())
+    business: Callable[[], float] | None = None  # from 0 to 1: the business signal of the resilience score
 
 
 ApplicationFactory = Callable[[Any], AbstractAsyncContextManager[Application]]

@@ -13,6 +13,8 @@ RPC_SERVER_CALL_DURATION: Final = "rpc_server_call_duration_seconds"
 HTTP_SERVER_REQUEST_DURATION: Final = "http_server_request_duration_seconds"
 CALLS_IN_FLIGHT: Final = "holdfast_server_calls_in_flight"
 REJECTIONS: Final = "holdfast_server_rejections"
+HEALTH_SCORE: Final = "holdfast_health_score"
+DEGRADED: Final = "holdfast_degraded"
 BREAKER_TRANSITIONS: Final = "holdfast_server_circuit_breaker_transitions"
 FALLBACKS: Final = "holdfast_server_fallbacks"
 UNMAPPED_ERRORS: Final = "holdfast_server_unmapped_errors"
@@ -95,6 +97,25 @@ class Measures:
     def breaker_state(self, method: str) -> Callable[[str], None]:
         """Counts a state that the method's breaker has entered."""
         return lambda state: self._breakers.labels(state, method).inc()
+
+    def judged(self) -> Callable[[float, bool], None]:
+        """Notes the score, and whether the service is degraded; made once, and only where somebody judges."""
+        score = Gauge(
+            HEALTH_SCORE,
+            "The resilience score, from 0 to 100; the worst of several workers'.",
+            registry=self.registry,
+            multiprocess_mode="livemin",
+        )
+        degraded = Gauge(
+            DEGRADED, "1 while the service is degraded.", registry=self.registry, multiprocess_mode="livemax"
+        )
+
+        def note(value: float, worse: bool) -> None:
+            score.set(value)
+            degraded.set(worse)
+
+        note(100.0, False)
+        return note
 
     def fallback(self, method: str) -> Callable[[], None]:
         """Counts one call that a fallback answered."""

@@ -31,6 +31,7 @@ ORDER: tuple[str, ...] = (
     "idempotency",
     "fallback",
     "circuit_breaker",
+    "health_score",
     "deadline",
     "streaming",
     "error_mapper",

@@ -22,6 +22,7 @@ from .logs import Clock as WallClock
 from .logs import LineWriter, renderer
 from .measures import Measures, uncounted
 from .pipeline import Endpoint, UserStage, arrange, compose, handler_endpoint
+from .resilience import Resilience
 from .settings import Settings
 from .shared import Shared
 from .shutdown import shut_down
@@ -87,6 +88,7 @@ class Server:
         self._writer = writer
         self._random = random.Random()  # noqa: S311 - jitter and ids, no secrets
         self._shared = Shared()
+        self._resilience: Resilience | None = None
         self._stages = AsyncExitStack()
         self._clients = AsyncExitStack()
         self._application = AsyncExitStack()
@@ -94,7 +96,7 @@ class Server:
         self._admin: AdminServer | None = None
         if with_admin:
             exposition = None if self.measures is None else self.measures.exposition
-            admin = Admin(self.health.report, config_of(definition.name, policies), exposition)
+            admin = Admin(self.health.report, config_of(definition.name, policies), exposition, self._detail)
             self._admin = AdminServer(admin, settings.admin_host, settings.admin_port)
 
     # -- start ----------------------------------------------------------------------------------------------------
@@ -108,9 +110,13 @@ class Server:
         """
         if self._admin is not None:
             self.admin_port = await _bound(self._admin, f"ADMIN_PORT={self.settings.admin_port}")
+        self._resilience = self._judge()
         clients = await self._clients.enter_async_context(self.definition.open_clients(self._outbound()))
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
+        if self._resilience is not None:
+            self._resilience.business = composed.business
+            self._shared.opened.append(self._resilience)
         environment = self._environment(match_handlers(self.definition, composed))
         endpoints = self._endpoints(composed.stages, environment)
         certificates = self._certificates(environment.clock)
@@ -153,7 +159,18 @@ class Server:
             random=self._random,
             measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
             tracing=self.tracing,
+            observe=None if self._resilience is None else self._resilience.attempt,
         )
+
+    def _judge(self) -> Resilience | None:
+        policy, measures = self.definition.policies.score, self.measures
+        if policy is None:
+            return None
+        return Resilience(policy, self._clock or LoopClock(), None if measures is None else measures.judged())
+
+    def _detail(self) -> dict[str, object]:
+        """What `/healthz` adds to the report."""
+        return {} if self._resilience is None else {"resilience": self._resilience.report()}
 
     def _certificates(self, clock: Clock) -> Certificates | None:
         """What both ports speak TLS with, None for plain ones."""
@@ -202,6 +219,7 @@ class Server:
             auth=policies.auth,
             dependencies=self.settings.reached(policies.dependencies),
             inject_faults=self._inject_faults(),
+            resilience=self._resilience,
             shared=self._shared,
         )
 

@@ -360,6 +360,17 @@ class AuthPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ScorePolicy:
+    """From when on the service is degraded, from 0 to 100, and how much each signal counts; together they are 1."""
+
+    threshold: float
+    error_rate: float
+    dependency_latency: float
+    saturation: float
+    business: float
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The service's whole policy; `methods` is keyed by gRPC path, `hash` identifies the content."""
 
@@ -376,6 +387,7 @@ class Snapshot:
     auth: AuthPolicy | None = None  # None: nobody is asked who they are
     tls: TlsPolicy | None = None  # None: both ports are plain
     fault_environments: tuple[str, ...] = ()  # values of ENVIRONMENT in which faults are injected
+    score: ScorePolicy | None = None  # None: nobody judges how the service is
 
     @property
     def taken_in(self) -> tuple[str, ...]:

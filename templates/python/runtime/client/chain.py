@@ -10,6 +10,7 @@ from . import (
     circuit_breaker,
     hedging,
     idempotency_key,
+    latency,
     retry,
     telemetry,
     total_timeout,
@@ -28,6 +29,7 @@ STAGES: tuple[tuple[str, ForTarget], ...] = (
     ("retry", retry.for_target),
     ("circuit_breaker", circuit_breaker.for_target),
     ("bulkhead", bulkhead.for_target),
+    ("latency", latency.for_target),
     ("attempt_timeout", attempt_timeout.for_target),
     ("attempt_metrics", telemetry.for_attempt),
 )

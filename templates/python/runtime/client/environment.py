@@ -43,6 +43,9 @@ class Outbound:
     random: random.Random
     measures: ClientMeasures | None = None
     tracing: Tracing | None = None
+    observe: Callable[[str, float], None] | None = (
+        None  # hears what share of its timeout an attempt took, by dependency
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,14 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
     if streams and given.max_streams is None:
         return None
     key = ("concurrency_limit", given.scope, streams)
-    limiter = environment.shared.one(key, lambda: Limiter(_limit(given, streams=streams)))
+
+    def made() -> Limiter:
+        limiter = Limiter(_limit(given, streams=streams))
+        if environment.resilience is not None:
+            environment.resilience.fill.append(lambda: limiter.in_flight / limiter.limit.limit)
+        return limiter
+
+    limiter = environment.shared.one(key, made)
     counter = environment.counter("concurrency_limit", "concurrency_limit", method)
     return ConcurrencyLimit(limiter, environment.clock, counter)
 

@@ -13,6 +13,7 @@ from ..definition import ErrorTable, Method, Route, ServiceBase
 from ..logs import Clock as WallClock
 from ..logs import Deferred, Render
 from ..measures import Measures, uncounted
+from ..resilience import Resilience
 from ..shared import Shared
 from ..snapshot import AuthPolicy, DependencyPolicy, UnmappedPolicy
 
@@ -42,12 +43,17 @@ class Environment:
     errors: ErrorTable
     handlers: Mapping[str, ServiceBase] = field(default_factory=dict)  # by service
     propagate: Sequence[str] = ()  # metadata names handed on to dependencies
-    degraded: Callable[[], bool] | None = None  # whether the service is in a bad way; None where nobody judges it
     service: str = ""  # its name, which what it keeps elsewhere is kept under
     auth: AuthPolicy | None = None
     inject_faults: bool = False
     dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # with the targets that this process has
+    resilience: Resilience | None = None  # None where nobody judges how the service is
     shared: Shared = field(default_factory=Shared)
+
+    @property
+    def degraded(self) -> Callable[[], bool] | None:
+        """Tells whether the service is degraded; None where nobody judges it."""
+        return None if self.resilience is None else self.resilience.degraded
 
     def counter(self, stage: str, reason: str, method: Method) -> Callable[[], None]:
         """Counts the calls of the method that a stage refuses or ends, for that reason."""

@@ -109,7 +109,8 @@ def under_test(
 
     Every method has that `deadline`; None leaves them as declared. Of the mechanisms that may refuse a call, or
     answer in the handler's place, only those are on whose fields of `MethodPolicy` are in `mechanisms`: without
-    "access", anybody may call everything. `policies` replaces other parts of the snapshot (`lifecycle=…`).
+    "access", anybody may call everything. The service judges itself only with "score". `policies` replaces other parts
+    of the snapshot (`lifecycle=…`).
     """
     declared = definition.policies
     off = {name: value for name, value in _OFF.items() if name not in mechanisms}
@@ -126,6 +127,8 @@ def under_test(
         max_metadata_bytes=max(_METADATA_ROOM, declared.grpc.max_metadata_bytes),
     )
     rest = replace(declared.rest, max_body_bytes=max(_ROOM, declared.rest.max_body_bytes))
+    if "score" not in mechanisms:
+        policies.setdefault("score", None)
     changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, "auth": auth, **policies})
     return replace(definition, policies=changed, open_clients=_no_clients)
 
