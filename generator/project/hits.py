@@ -94,7 +94,7 @@ class Hits:
             names = _names_of(file, found.change.element)
             if names:
                 left = _exported(now[module]) if module in now else frozenset()
-                return (module, names - left) if names - left else ("", None)
+                return module, names - left
         return "", None
 
     @cached_property

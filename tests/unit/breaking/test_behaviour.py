@@ -56,6 +56,11 @@ GETS = {
     "a wider template": (GET, 'get: "/v1/{name=items/**}"', []),
     "a path that covers everything": (GET, 'get: "/v1/{name=**}"', []),
     "a narrower template": ('get: "/v1/{name=**}"', GET, ["ROUTE_NO_DELETE:shop.v1.Shop.Get"]),
+    "one segment where there were any": (
+        'get: "/v1/{name=**}"',
+        'get: "/v1/{name=*}"',
+        ["ROUTE_NO_DELETE:shop.v1.Shop.Get"],
+    ),
     "a longer path": (GET, 'get: "/v1/{name=items/*/more}"', ["ROUTE_NO_DELETE:shop.v1.Shop.Get"]),
     "another path": (GET, 'get: "/v2/{name=items/*}"', ["ROUTE_NO_DELETE:shop.v1.Shop.Get"]),
     "another custom verb": ('get: "/v1/items:one"', 'get: "/v1/items:two"', ["ROUTE_NO_DELETE:shop.v1.Shop.Get"]),
