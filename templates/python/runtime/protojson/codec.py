@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from ..transport.faults import invalid
 from .answer_form import AS_EVER, AnswerForm, masked
@@ -21,7 +21,16 @@ class UnusualError(Exception):
     """JSON that a generated decoder leaves to `reading`: a null, an unknown member, a field twice, what is refused."""
 
 
-LEFT_OVER = (UnusualError, RefusedError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
+LEFT_OVER = (
+    UnusualError,
+    RefusedError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    DecodeError,
+)
 """What a generated decoder, or the constructor that is given what it made, raises for JSON that is not as usual."""
 
 _NO_JSON = (TypeError, ValueError, ArithmeticError, RecursionError)
@@ -76,7 +85,10 @@ class Codec:
             fill(message, value, ignore_unknown=self._ignore_unknown)
         except RefusedError as refused:
             raise invalid(refused.path, refused.description) from refused
-        except RecursionError as error:
+        except (
+            RecursionError,
+            DecodeError,
+        ) as error:  # protobuf has a limit of its own, which a Struct meets at 33 levels
             raise invalid("", "is nested too deep") from error
         return message
 

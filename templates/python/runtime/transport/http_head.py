@@ -128,7 +128,9 @@ def _prefixed(name: bytes) -> str | None:
 
 
 def _content_type(head: RequestHead, value: str) -> None:
-    head.content_type = head.content_type or value
+    if head.content_type and value != head.content_type:
+        head.fault = invalid("content-type", "is given twice")
+    head.content_type = value
 
 
 def _content_length(head: RequestHead, value: str) -> None:
@@ -140,7 +142,8 @@ def _transfer_encoding(head: RequestHead, value: str) -> None:
 
 
 def _content_encoding(head: RequestHead, value: str) -> None:
-    head.encoding = value.strip().lower()
+    coding = value.strip().lower()
+    head.encoding = f"{head.encoding}, {coding}" if head.encoding else coding
 
 
 def _accept(head: RequestHead, value: str) -> None:
