@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks import contracts, projects
 from benchmarks.message import JSON
 from benchmarks.report import Row, Section, at_most, ratio_of_at_least
-from benchmarks.servers import LOAD_CORE, ROOT, CannotRunError, environment, pinned
+from benchmarks.servers import output
 
 _MICRO = 1e6
 _RPCS = 1000
@@ -28,7 +26,7 @@ def run(folder: Path, *, quick: bool) -> Section:
     """Measure; `folder` is for the emitted projects."""
     project = projects.shop(folder)
     rounds = 5 if quick else 20
-    costs: dict[str, float] = json.loads(_run(project, "-m", "benchmarks.codec_cost", f"--rounds={rounds}"))
+    costs: dict[str, float] = json.loads(output(project, "-m", "benchmarks.codec_cost", f"--rounds={rounds}"))
     rows = [
         _row("read", "generated", costs),
         _row("written", "generated", costs),
@@ -60,18 +58,8 @@ def _row(what: str, way: str, costs: dict[str, float], bar: float | None = None)
 def _import_rows(folder: Path) -> list[Row]:
     project = folder / "large"
     projects.new(project, contracts.write(folder / "protos", _RPCS))
-    cold, warm = (float(_run(project, "-c", _IMPORT.format(package="large"))) for _ in range(2))
+    cold, warm = (float(output(project, "-c", _IMPORT.format(package="large"))) for _ in range(2))
     return [
         Row("imported, with bytecode", f"{warm:.2f} s", bar=at_most(0.5, "s"), judged=warm),
         Row("imported, without", f"{cold:.2f} s"),
     ]
-
-
-def _run(project: Path, *arguments: str) -> str:
-    """What Python prints with the emitted project on its path. Raises CannotRunError where it fails."""
-    own = environment({"PYTHONPATH": f"{ROOT}:{project / 'src'}"})
-    command = pinned(LOAD_CORE, [sys.executable, *arguments])
-    done = subprocess.run(command, cwd=ROOT, env=own, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise CannotRunError(done.stderr.strip().rpartition("\n")[2])
-    return done.stdout

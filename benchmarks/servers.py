@@ -172,3 +172,13 @@ def load(module: str, server: Server, connections: int, in_flight: int, seconds:
     if found.failures or not found.calls:
         raise CannotRunError(f"{server.peer.name} failed {found.failures} of {found.every_call} calls")
     return found
+
+
+def output(project: Path, *arguments: str) -> str:
+    """What Python prints with the emitted project on its path. Raises CannotRunError where it fails."""
+    own = environment({"PYTHONPATH": f"{ROOT}:{project / 'src'}"})
+    command = pinned(LOAD_CORE, [sys.executable, *arguments])
+    done = subprocess.run(command, cwd=ROOT, env=own, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise CannotRunError(done.stderr.strip().rpartition("\n")[2])
+    return done.stdout
