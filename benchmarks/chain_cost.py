@@ -20,8 +20,9 @@ import uvloop
 from shop.gen.definition import DEFINITION
 from shop.runtime.call import Call
 from shop.runtime.clock import LoopClock
+from shop.runtime.log_format import renderer
 from shop.runtime.logs import Clock as WallClock
-from shop.runtime.logs import LineWriter, renderer
+from shop.runtime.logs import LineWriter
 from shop.runtime.measures import Measures
 from shop.runtime.metadata import Metadata
 from shop.runtime.pipeline import NamedStage, arrange, compose

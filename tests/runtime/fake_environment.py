@@ -7,8 +7,8 @@ import random
 from collections.abc import Mapping
 
 from runtime.clock import Clock
+from runtime.log_format import renderer
 from runtime.logs import Clock as WallClock
-from runtime.logs import renderer
 from runtime.snapshot import DependencyPolicy, UnmappedPolicy
 from runtime.stages.boundary import InFlight
 from runtime.stages.drain_gate import Gate

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from runtime.current import current_call
-from runtime.logs import LineWriter, RecordFormatter, json_line, text_line
+from runtime.log_format import text_line
+from runtime.loggable import json_line
+from runtime.logs import LineWriter, RecordFormatter
 
 from tests.runtime.fake_call import call_of
 from tests.runtime.sample_service import Note

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -109,6 +110,26 @@ async def test_a_users_stage_runs_in_its_place() -> None:
     async with running(definition(), application(Sample(), stage), LOCAL) as server, channel(server) as opened:
         await echo(opened)(Note(text="a"), metadata=[("x-request-id", "r-1")])
     assert seen == ["r-1"]
+
+
+async def test_a_generated_stage_stands_before_the_users_of_the_same_place() -> None:
+    seen: list[str] = []
+
+    def noting(name: str) -> UserStage:
+        async def note(call: Call, proceed: Endpoint) -> None:
+            seen.append(name)
+            await proceed(call)
+
+        return UserStage(name, note, after="context")
+
+    generated = replace(definition(), stages=(noting("generated"),))
+    async with running(generated, application(Sample(), noting("own")), LOCAL) as server, channel(server) as opened:
+        await echo(opened)(Note(text="a"))
+    assert seen == ["generated", "own"]
+
+    with pytest.raises(ApplicationError, match="two stages are named 'generated'"):
+        async with running(generated, application(Sample(), noting("generated")), LOCAL):
+            pass
 
 
 class Wrong(SampleBase):

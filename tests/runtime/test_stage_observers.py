@@ -12,7 +12,8 @@ import pytest
 from grpc import StatusCode
 from runtime.call import Call
 from runtime.errors import ServiceError
-from runtime.logs import Clock, json_line
+from runtime.loggable import json_line
+from runtime.logs import Clock
 from runtime.measures import Measures
 from runtime.pipeline import Stage
 from runtime.stages.access_log import AccessLog

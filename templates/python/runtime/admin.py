@@ -14,7 +14,7 @@ import orjson
 import uvicorn
 
 from .health import Report
-from .logs import json_line
+from .loggable import json_line
 from .snapshot import Snapshot
 
 Exposition = Callable[[], tuple[str, bytes]]

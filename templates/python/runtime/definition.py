@@ -109,6 +109,7 @@ class Definition:
     codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
     bindings: Callable[[Route], Bind | None] = field(default=lambda _: None)
     openapi: Path | None = None  # the document of the REST side, None for none to serve
+    stages: Sequence[UserStage] = ()  # of whoever's templates it was generated from
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -19,7 +19,9 @@ from typing import Any
 from . import logs, worker_pipes
 from .cpus import cpus
 from .definition import ApplicationFactory, Definition
-from .logs import LineWriter, json_line
+from .log_format import renderer
+from .loggable import json_line
+from .logs import LineWriter
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING
 from .server import ApplicationError, Server
 from .settings import Settings, SettingsError, read
@@ -54,7 +56,7 @@ def main(definition: Definition, application: ApplicationFactory) -> int:
         settings = dataclasses.replace(settings, reuse_port=True)
     writer = LineWriter(sys.stderr.fileno())
     observability = definition.policies.observability
-    logs.configure(settings.log_level, observability.redact, writer, logs.renderer(observability.log_format))
+    logs.configure(settings.log_level, observability.redact, writer, renderer(observability.log_format))
     return Process(definition, application, settings, writer, pipes).run()
 
 

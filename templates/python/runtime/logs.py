@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import select
@@ -15,33 +14,22 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import orjson
 from google.protobuf.message import Message
 
 from .current import current_call
+from .log_format import Render
+from .loggable import REDACTED, compact, json_line, represented, shown
 
-REDACTED: Final = "[redacted]"
 _PIPE_BUF: Final = select.PIPE_BUF if hasattr(select, "PIPE_BUF") else 512
 _MAX_BACKLOG: Final = 1 << 20  # bytes kept while nobody reads stderr; what comes after is dropped and counted
 _GATHER: Final = 0.01  # seconds that a line waits for others: three system calls a call cost a fifth of its time
 _ENOUGH: Final = 16 << 10  # bytes that wait no longer: more of them would not stay in the processor's cache
 _LINE: Final = 320  # bytes that a line is taken to have before it is made
 _RETRY: Final = 0.05  # seconds until stderr is looked at again
-_MAX_DEPTH: Final = 8
-_OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE
-
-
-Render = Callable[[Mapping[str, Any]], bytes]
-"""Makes the fields of a log line its bytes, newline included: `json_line` or `text_line`."""
 
 
 Deferred = Callable[[], bytes]
 """A line still to be made. It holds no message and no call: those must be free to go."""
-
-
-def renderer(log_format: str) -> Render:
-    """The renderer of `observability.logs.format`: "json" or "text"."""
-    return text_line if log_format == "text" else json_line
 
 
 class LineWriter:
@@ -171,17 +159,17 @@ class RecordFormatter(logging.Formatter):
                 arguments = shown(record.args, self._redact)
             return str(record.msg) % arguments if arguments else self._text(record.msg)
         except Exception as error:  # noqa: BLE001 - a log line with wrong arguments must not end a call
-            return f"{_repr(record.msg)} (not formatted: {type(error).__name__})"
+            return f"{represented(record.msg)} (not formatted: {type(error).__name__})"
 
     def _argument(self, value: object) -> object:
         if isinstance(value, str | int | float | bool | None):
             return value
         if isinstance(value, Message | Mapping | list | tuple):
-            return _compact(shown(value, self._redact))
+            return compact(shown(value, self._redact))
         return value
 
     def _text(self, message: object) -> str:
-        return _compact(shown(message, self._redact)) if isinstance(message, Message) else str(message)
+        return compact(shown(message, self._redact)) if isinstance(message, Message) else str(message)
 
 
 class LineHandler(logging.Handler):
@@ -210,84 +198,6 @@ def configure(level: str, redact: Iterable[str], writer: LineWriter, render: Ren
     logging.captureWarnings(capture=True)
     # uvicorn tells of every start and stop at INFO; the lifecycle says it once.
     logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
-
-
-def shown(value: object, redact: frozenset[str], depth: int = 0) -> object:
-    """`value` as it may appear in a log line: redacted, its depth bounded, messages as mappings."""
-    if isinstance(value, str | int | float | bool | None):
-        return value
-    if depth >= _MAX_DEPTH:
-        return "…"
-    if isinstance(value, Message):
-        return _message_fields(value, redact, depth)
-    if isinstance(value, Mapping):
-        return {
-            name if isinstance(name, str) else _repr(name): (
-                REDACTED if name in redact else shown(inner, redact, depth + 1)
-            )
-            for name, inner in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [shown(inner, redact, depth + 1) for inner in value]
-    if isinstance(value, datetime):
-        return value
-    return _repr(value)
-
-
-def _message_fields(message: Message, redact: frozenset[str], depth: int) -> dict[str, object]:
-    fields: dict[str, object] = {}
-    for field, value in message.ListFields():
-        if field.name in redact or field.GetOptions().debug_redact:
-            fields[field.name] = REDACTED
-        elif isinstance(value, str | int | float | bool | bytes | Message):
-            fields[field.name] = shown(value, redact, depth + 1)
-        elif isinstance(value, Mapping):
-            fields[field.name] = shown(dict(value), redact, depth + 1)
-        else:
-            fields[field.name] = shown(list(value), redact, depth + 1)
-    return fields
-
-
-def _compact(value: object) -> str:
-    return json_line(value).decode().rstrip("\n")
-
-
-def json_line(value: object) -> bytes:
-    """`value` as one line of JSON, newline included; what JSON cannot carry is shown as its `repr`. Never raises."""
-    try:
-        return orjson.dumps(value, default=_repr, option=_OPTIONS)
-    except (TypeError, ValueError, RecursionError):  # lone surrogates, integers over 64 bits
-        try:
-            return json.dumps(value, default=_repr, skipkeys=True).encode() + b"\n"
-        except (TypeError, ValueError, RecursionError) as error:
-            return orjson.dumps({"message": f"not loggable: {type(error).__name__}"}) + b"\n"
-
-
-def text_line(fields: Mapping[str, Any]) -> bytes:
-    """The fields as a line for people: time, level and text first, a traceback on lines of its own at the end."""
-    rest = dict(fields)
-    ts, level = rest.pop("ts", ""), rest.pop("level", "")
-    when = ts.isoformat(timespec="milliseconds") if isinstance(ts, datetime) else str(ts)
-    head = _one_line(str(rest.pop("message", "") or rest.pop("event", "")))
-    tail = "".join(f"\n{rest.pop(name)}".rstrip() for name in ("exception", "stack") if name in rest)
-    pairs = "".join(f" {name}={_word(value)}" for name, value in rest.items() if value not in (None, ""))
-    return f"{when} {level:<8}{head}{pairs}{tail}\n".encode(errors="backslashreplace")
-
-
-def _word(value: object) -> str:
-    text = value if isinstance(value, str) else _compact(value)
-    return text if text.isprintable() and not any(letter in text for letter in ' "=') else _compact(text)
-
-
-def _one_line(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def _repr(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 - a broken __repr__ must not end a call
-        return f"<{type(value).__name__}: {type(error).__name__} in repr>"
 
 
 def _traceback(exc_info: Any) -> str:

@@ -18,8 +18,9 @@ from .clock import Clock, LoopClock
 from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
+from .log_format import renderer
 from .logs import Clock as WallClock
-from .logs import LineWriter, renderer
+from .logs import LineWriter
 from .measures import Measures, uncounted
 from .pipeline import Endpoint, UserStage, arrange, compose, handler_endpoint
 from .resilience import Resilience
@@ -229,7 +230,7 @@ class Server:
         for service in self.definition.services:
             for method in service.METHODS:
                 stages = built_in(method, policies.methods[method.path], environment)
-                chain = arrange(stages, own, method)
+                chain = arrange(stages, [*self.definition.stages, *own], method)
                 self.chains[method.path] = tuple(stage.name for stage in chain)
                 endpoints[method.path] = compose(chain, _innermost(method, handlers.get(service.SERVICE)))
         return endpoints
@@ -298,7 +299,7 @@ def match_handlers(definition: Definition, application: Application) -> Mapping[
             findings.append(f"{kind} and {type(handlers[service]).__name__} both handle {service}")
         else:
             handlers[service] = handler
-    names = [stage.name for stage in application.stages]
+    names = [stage.name for stage in (*definition.stages, *application.stages)]
     findings += [f"two stages are named {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
     if findings:
         raise ApplicationError(findings)

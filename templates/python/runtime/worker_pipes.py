@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .logs import json_line
+from .loggable import json_line
 
 VARIABLE: Final = "HOLDFAST_WORKER"
 """Set for workers only: the numbers of the two inherited file descriptors."""

@@ -28,7 +28,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from . import logs
 from .admin import Admin, AdminServer, config_of, listen
 from .health import Report
-from .logs import LineWriter, json_line
+from .log_format import renderer
+from .loggable import json_line
+from .logs import LineWriter
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING, WORKER_RESTARTS, WORKERS_SERVING
 from .settings import Settings
 from .snapshot import Snapshot
@@ -278,7 +280,7 @@ def supervise(folder: Path) -> int:
     try:
         values: dict[str, Any] = json.loads((folder / _PLAN).read_bytes())
         plan = Plan(**values)
-        logs.configure(plan.log_level, (), writer, logs.renderer(plan.log_format))
+        logs.configure(plan.log_level, (), writer, renderer(plan.log_format))
         return asyncio.run(Supervisor(plan, folder).run())
     finally:
         writer.flush(wait=1.0)

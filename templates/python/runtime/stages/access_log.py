@@ -14,7 +14,9 @@ from grpc import StatusCode
 from ..call import Call
 from ..definition import Method
 from ..errors import ServiceError
-from ..logs import REDACTED, Clock, Deferred, Render
+from ..log_format import Render
+from ..loggable import REDACTED
+from ..logs import Clock, Deferred
 from ..measures import EVENT_CALL
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ..clock import Clock
 from ..definition import ErrorTable, Method, Route, ServiceBase
+from ..log_format import Render
 from ..logs import Clock as WallClock
-from ..logs import Deferred, Render
+from ..logs import Deferred
 from ..measures import Measures, uncounted
 from ..resilience import Resilience
 from ..shared import Shared
