@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
-from generator.render import layout, python
+from generator.render import imports, layout, python
 from generator.render.layers import NEXT, Layer, Layers
 
 
@@ -17,6 +17,11 @@ def _cell(text: str) -> str:
     for mark in "\\`*_[]<>|":
         shown = shown.replace(mark, f"\\{mark}" if mark != "<" else "&lt;")
     return shown
+
+
+def _organised(text: str, first_party: str = "") -> str:
+    """Import statements in isort's order, on lines of their own."""
+    return f"{imports.organised(text, first_party)}\n"
 
 
 class _Loader(BaseLoader):
@@ -59,7 +64,13 @@ class LayeredEnvironment(Environment):
             keep_trailing_newline=True,
             autoescape=False,  # Python and Markdown come out, not HTML; the filters below escape
         )
-        self.filters.update(literal=python.literal, laid_out=layout.laid_out, comment=python.comment, cell=_cell)
+        self.filters.update(
+            literal=python.literal,
+            laid_out=layout.laid_out,
+            comment=python.comment,
+            cell=_cell,
+            organised=_organised,
+        )
 
     def join_path(self, template: str, parent: str) -> str:
         """The qualified name of what the template `parent` means by `template`; as it is, where there is none."""

@@ -1,0 +1,1 @@
+"""Acme's templates for holdfast; they lie beside this module."""

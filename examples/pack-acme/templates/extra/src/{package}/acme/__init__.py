@@ -1,0 +1,1 @@
+"""What every service at Acme has."""
