@@ -6,7 +6,6 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..call import Header
@@ -61,24 +60,30 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 
 
-@dataclass(slots=True)
-class RequestHead:
-    """What a request's headers say. `fault` is why the call cannot be served, None for a head in order."""
+_EMPTY = Metadata()
 
-    metadata: Metadata
-    timeout: float | None  # seconds
-    content_type: str
-    content_length: int | None
-    chunked: bool
-    encoding: str
-    accept: str
-    accept_encoding: str
-    expects_continue: bool
-    fault: ServiceError | None
-    oversized: bool
-    upgrades: bool = False  # to a WebSocket, if the connection agrees
-    socket_key: str = ""
-    socket_version: str = ""
+
+class RequestHead:
+    """What a request's headers say. `fault` is why the call cannot be served, None for a head in order.
+
+    What a request does not say is the class's: most say little, and to set it all for each would take longer than to
+    read it.
+    """
+
+    metadata = _EMPTY
+    timeout: float | None = None  # seconds
+    content_type = ""
+    content_length: int | None = None
+    chunked = False
+    encoding = ""
+    accept = ""
+    accept_encoding = ""
+    expects_continue = False
+    fault: ServiceError | None = None
+    oversized = False
+    upgrades = False  # to a WebSocket, if the connection agrees
+    socket_key = ""
+    socket_version = ""
 
     @property
     def may_have_body(self) -> bool:
@@ -95,7 +100,7 @@ class HeadReader:
 
     def read(self, headers: RawHeaders) -> RequestHead:
         """The head of a request; names come lower-case."""
-        head = RequestHead(_EMPTY, None, "", None, False, "", "", "", False, None, False)
+        head = RequestHead()
         pairs: list[Header] = []
         size = 0
         known = self._known
@@ -114,11 +119,9 @@ class HeadReader:
                 pairs.append((name, raw_value.decode("latin-1")))
         if pairs:
             head.metadata = Metadata.lower(pairs)
-        head.oversized = size > _MAX_HEAD
+        if size > _MAX_HEAD:
+            head.oversized = True
         return head
-
-
-_EMPTY = Metadata()
 
 
 def _prefixed(name: bytes) -> str | None:
