@@ -26,7 +26,9 @@ def run(folder: Path, *, quick: bool) -> Section:
     for peer, other, bar in zip(peers[1:], others, (_BAR, None), strict=True):
         ratio = emitted.over(other)
         shown, theirs = per_second(emitted.rate, emitted.cpu), per_second(other.rate, other.cpu)
-        rows.append(Row("emitted, default chain", shown, peer.name, theirs, ratio, bar, ratio))
+        rows.append(
+            Row("emitted, default chain", shown, peer.name, theirs, ratio, bar, ratio, emitted.over_by_cpu(other))
+        )
     notes = (
         f"one worker each, {len(BINARY)}-byte message echoed, 32 calls in flight on 4 connections,",
         f"median of {rounds} alternating rounds of {seconds:g} s; metrics and access log on, as by default",

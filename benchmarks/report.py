@@ -33,7 +33,8 @@ def at_most(limit: float, unit: str) -> Bar:
 class Row:
     """One line: what was measured and, where there is someone to compare with, whom against.
 
-    `judged` is the number that the bar is about; None where there is no bar, or nothing to judge it by.
+    `ratio` is one of rates or of times, `by_cpu` the same one of CPU times. `judged` is the number that the bar is about;
+    None where there is no bar, or nothing to judge it by.
     """
 
     what: str
@@ -43,6 +44,7 @@ class Row:
     ratio: float | None = None
     bar: Bar | None = None
     judged: float | None = None
+    by_cpu: float | None = None
 
     @property
     def verdict(self) -> str:
@@ -54,9 +56,9 @@ class Row:
     @property
     def cells(self) -> tuple[str, ...]:
         """The line's columns."""
-        ratio = "" if self.ratio is None else f"{self.ratio:.2f}×"
+        ratio, by_cpu = ("" if value is None else f"{value:.2f}×" for value in (self.ratio, self.by_cpu))
         bar = "" if self.bar is None else self.bar.text
-        return self.what, self.figure, self.against, self.against_figure, ratio, bar, self.verdict
+        return self.what, self.figure, self.against, self.against_figure, ratio, by_cpu, bar, self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class Section:
     notes: Sequence[str] = ()
 
 
-_HEADER = ("measured", "", "against", "", "ratio", "bar", "")
+_HEADER = ("measured", "", "against", "", "ratio", "by CPU", "bar", "")
 
 
 def table(section: Section) -> str:

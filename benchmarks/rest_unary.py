@@ -40,7 +40,7 @@ def run(folder: Path, *, quick: bool) -> Section:
             ratio, least = emitted.over(other), _BARS.get((mine.name, peer.name))
             bar = None if least is None else ratio_of_at_least(least)
             shown, theirs = per_second(emitted.rate, emitted.cpu), per_second(other.rate, other.cpu)
-            rows.append(Row(mine.name, shown, peer.name, theirs, ratio, bar, ratio))
+            rows.append(Row(mine.name, shown, peer.name, theirs, ratio, bar, ratio, emitted.over_by_cpu(other)))
     notes = (
         f"one worker each, {len(JSON)}-byte body echoed, 32 keep-alive connections,",
         f"median of {rounds} alternating rounds of {seconds:g} s; only the emitted service has metrics and a log,",

@@ -28,6 +28,15 @@ class Throughput:
         """How many times the other's calls it serves: the median of the rounds' ratios, which drift leaves alone."""
         return median(mine / theirs for mine, theirs in zip(self.rates, other.rates, strict=True))
 
+    def over_by_cpu(self, other: Throughput) -> float | None:
+        """The same by CPU time: how many of its calls cost as much as one of the other's.
+
+        What else the machine does delays calls, but takes hardly any of their CPU time.
+        """
+        if not self.cpus or not other.cpus:
+            return None
+        return median(theirs / mine for mine, theirs in zip(self.cpus, other.cpus, strict=True))
+
 
 def measure(
     peers: Sequence[Peer], generator: str, *, connections: int, in_flight: int, rounds: int, seconds: float

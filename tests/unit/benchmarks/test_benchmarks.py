@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, json_format, messag
 from benchmarks import contracts, message
 from benchmarks.load import grpc_unary
 from benchmarks.report import Row, Section, at_most, ratio_of_at_least, table
+from benchmarks.throughput import Throughput
 from generator.contract.load import load
 
 SHOP = Path(__file__).parents[3] / "benchmarks" / "contract"
@@ -53,3 +54,11 @@ def test_a_bar_is_passed_on_its_right_side_only() -> None:
     ]
     assert [row.verdict for row in rows] == ["pass", "FAIL", "pass", "FAIL", ""]
     assert "slow      8/s    peer     10/s  0.80×  ≥ 0.90×  FAIL" in table(Section("Speed", rows))
+
+
+def test_ratios_are_of_the_rounds_that_belong_together() -> None:
+    mine = Throughput(rates=(100.0, 50.0, 30.0), cpus=(0.01, 0.02, 0.04))
+    other = Throughput(rates=(50.0, 100.0, 10.0), cpus=(0.02, 0.01, 0.08))
+    assert mine.over(other) == 2.0
+    assert mine.over_by_cpu(other) == 2.0
+    assert mine.over_by_cpu(Throughput(rates=(1.0,), cpus=())) is None
