@@ -16,6 +16,7 @@ from generator.plan.faults import check_faults, faults_of, settings_of
 from generator.plan.idempotency import check_idempotency
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import expose, resolve_routes
+from generator.plan.validation import Rules
 from generator.spec.layers import BUILT_IN, Layer, method_layers
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
@@ -37,6 +38,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     findings += check_faults(spec, contract.services)
     policies = _Policies()
     fallbacks = Fallbacks(contract)
+    rules = Rules(contract)
     services: list[ServicePlan] = []
     served: Sequence[Service] = contract.services
     if body.server.rest.expose == "all":
@@ -54,7 +56,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
             findings += check_idempotency(contract, rpc, resolved, layers)
             resolved = applicable(resolved, rpc, layers)
             findings += check_streams(rpc, resolved)
-            methods.append(_method(spec, service, rpc, resolved))
+            methods.append(_method(spec, rules, service, rpc, resolved))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)
     findings += errors
@@ -78,15 +80,19 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
     )
 
 
-def _method(spec: Spec, service: Service, rpc: Rpc, resolved: Resolved[ServerPolicy]) -> MethodPlan:
+def _method(spec: Spec, rules: Rules, service: Service, rpc: Rpc, resolved: Resolved[ServerPolicy]) -> MethodPlan:
     access = access_of(spec, service.full_name, rpc.name)
     faults = faults_of(spec, service.full_name, rpc.name)
     sections = {"fault_injection"} if faults else set()
+    validation = rules.of(rpc.request, resolved.policy.validation)
+    if validation is not None:
+        sections.add("validation")
     if access is not None and not access.public:
         sections |= {"authentication", "authorization"}
     settings = (*resolved.settings, *(access.settings if access else ()), *settings_of(spec, faults))
     stages = chain(resolved.policy, spec.body, sections)
-    return MethodPlan(rpc, resolved.policy, settings, stages, access, tuple(fault for _, fault in faults))
+    declared = tuple(fault for _, fault in faults)
+    return MethodPlan(rpc, resolved.policy, settings, stages, access, declared, validation)
 
 
 class _Policies:

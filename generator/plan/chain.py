@@ -78,6 +78,7 @@ STAGES: tuple[StageRule, ...] = (
     StageRule("authentication", _by_section, "", "asks who calls: a bearer token, or a client certificate"),
     StageRule("authorization", _by_section, "auth", "refuses whom the method's rule does not let in"),
     StageRule("rate_limit", _rate_limit, "rateLimiter", "admits so many calls a second"),
+    StageRule("validation", _by_section, "validation", "refuses requests that break the contract's rules"),
     StageRule(
         "concurrency_limit", _concurrency, "concurrencyLimiter", "refuses calls beyond what the service can do at once"
     ),

@@ -11,7 +11,7 @@ from generator.plan.access import AccessPlan
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.environment import Fault
 from generator.spec.load import Spec
-from generator.spec.policy import ServerPolicy
+from generator.spec.policy import ServerPolicy, Validation
 from generator.spec.resolve import Setting
 
 
@@ -29,6 +29,7 @@ class MethodPlan:
     chain: tuple[str, ...]
     access: AccessPlan | None = None  # None: nobody is asked who calls
     faults: tuple[Fault, ...] = ()  # deliberate ones that may hit its calls
+    validation: Validation | None = None  # as far as there are rules to hold its requests to
 
     def scope(self, mechanism: str) -> str:
         """Which calls count together for a mechanism that has a state, by its key in the policy block.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from generator.plan.model import Plan
 from generator.render import access_tests
 from generator.render.emit import Owner
-from generator.render.services import ServiceView
+from generator.render.services import MethodView, ServiceView
 
 File = tuple[str, str, Owner, Mapping[str, object]]
 """A template below its owner's folder (without `.j2`), the emitted path, its owner, its context."""
@@ -50,6 +50,11 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
     for module in (*_MODULES, *mechanisms):
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {}
+    checked = [method.validation for method in plan.methods if method.validation is not None]
+    if checked:
+        path = "tests/contract/test_validation.py"
+        required, rules = any(one.field_behavior for one in checked), any(one.protovalidate for one in checked)
+        yield path, path, Owner.MANAGED, {"required": required, "rules": rules}
     if plan.spec.body.auth is not None:
         path = "tests/contract/test_authentication.py"
         yield path, path, Owner.MANAGED, {"access": access_tests.view(plan)}
@@ -71,6 +76,7 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
             context = {
                 "service": service,
                 "first": first,
+                "checked": _is_checked(plan, first),
                 "code": "PERMISSION_DENIED" if first.path in closed else "UNIMPLEMENTED",
             }
             yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context
@@ -83,3 +89,9 @@ def _chains(plan: Plan) -> Mapping[tuple[str, ...], tuple[str, ...]]:
         chain = tuple(stage for stage in method.chain if stage != "span")
         found.setdefault(chain, []).append(method.rpc.path)
     return {chain: tuple(paths) for chain, paths in found.items()}
+
+
+def _is_checked(plan: Plan, method: MethodView) -> bool:
+    """Whether a sample may break rules of the contract that are checked: it is made of types alone."""
+    made = next(one for one in plan.methods if one.rpc.path == method.path)
+    return made.validation is not None and made.validation.protovalidate

@@ -12,7 +12,7 @@ from generator.render.python import Construct
 from generator.spec.breaker import CircuitBreaker, Fallback
 from generator.spec.environment import Fault
 from generator.spec.limits import RateLimiter
-from generator.spec.policy import Deadline, Idempotency
+from generator.spec.policy import Deadline, Idempotency, Validation
 
 
 def method_policy(plan: MethodPlan) -> Construct:
@@ -35,6 +35,12 @@ def access_policy(access: AccessPlan | None) -> Construct | None:
     if access.rule is None:
         return Construct("AccessPolicy", {"deny": True} if access.denies else {})
     return Construct("AccessPolicy", {name: value for name, value in access.rule if value})
+
+
+def _validation(validation: Validation | None) -> Construct | None:
+    if validation is None:
+        return None
+    return Construct("ValidationPolicy", {name: True for name, on in validation if on})
 
 
 def _faults(faults: Sequence[Fault]) -> tuple[Construct, ...] | None:
@@ -183,6 +189,7 @@ _MECHANISMS: dict[str, Callable[[MethodPlan], object]] = {
     "load_shedding": _shedding,
     "access": lambda plan: access_policy(plan.access),
     "rate_limit": _rate_limit,
+    "validation": lambda plan: _validation(plan.validation),
     "concurrency": _concurrency,
     "idempotency": _idempotency,
     "fallback": lambda plan: _fallback(plan.policy.fallback),

@@ -26,7 +26,7 @@ class NotYet:
 
 
 # Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
-MECHANISMS: tuple[NotYet, ...] = (NotYet("validation", off=(False,)),)
+MECHANISMS: tuple[NotYet, ...] = ()
 # The same for calls to a dependency.
 CLIENT_MECHANISMS: tuple[NotYet, ...] = (
     NotYet("fallback", off=(False, "none", {"kind": "none"})),

@@ -145,6 +145,14 @@ class FaultPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ValidationPolicy:
+    """Which rules of the contract requests are held to."""
+
+    field_behavior: bool = False  # REQUIRED fields
+    protovalidate: bool = False  # buf.validate
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPolicy:
     """Every policy of one RPC, resolved."""
 
@@ -154,6 +162,7 @@ class MethodPolicy:
     load_shedding: SheddingPolicy | None = None
     access: AccessPolicy | None = None  # None: anyone may call, and nobody asks who it is
     rate_limit: RateLimitPolicy | None = None
+    validation: ValidationPolicy | None = None
     concurrency: ConcurrencyPolicy | None = None
     idempotency: IdempotencyPolicy | None = None
     fallback: FallbackPolicy | None = None  # answers where the handler fails

@@ -26,6 +26,7 @@ from . import (
     metrics,
     rate_limit,
     streaming,
+    validation,
 )
 from .environment import Environment
 
@@ -53,6 +54,7 @@ STAGES: tuple[tuple[str, ForMethod], ...] = (
     ("authentication", authentication.for_method),
     ("authorization", authorization.for_method),
     ("rate_limit", rate_limit.for_method),
+    ("validation", validation.for_method),
     ("concurrency_limit", concurrency_limit.for_method),
     ("idempotency", idempotency.for_method),
     ("fallback", fallback.for_method),
