@@ -219,7 +219,9 @@ class RestApp:
     async def _fail(self, call: Call, error: ServiceError, wire: RestWire, exchange: Exchange) -> None:
         answer = answer_of(error, call.metadata, self._table)
         exchange.pretty = wire.form.pretty
-        error.__traceback__ = None  # its frames hold the call, which holds the error: with the request's bytes, for long
+        error.__traceback__ = (
+            None  # its frames hold the call, which holds the error: with the request's bytes, for long
+        )
         await self._respond(exchange, answer, response_headers(call.headers), call.trace_id)
 
     async def _refuse(self, exchange: Exchange, error: ServiceError, headers: Sequence[RawHeader] = ()) -> None:
