@@ -13,11 +13,11 @@ import pytest
 from grpc import StatusCode, aio
 from runtime.policies.outage import PAUSE
 from runtime.snapshot import DependencyPolicy, IdempotencyPolicy, RateLimitPolicy
-from runtime.testing import Entry, Served, VirtualClock, entries, serving
+from runtime.testing import Entry, Scripted, Served, VirtualClock, entries, serving, waiting
 from runtime.testing.client import Client, start
 
 from tests.runtime.limited_process import ADMITTED
-from tests.runtime.redis_server import RedisServer, running
+from tests.runtime.redis_server import RedisServer, running, until
 from tests.runtime.sample_service import COUNT, ECHO, POLICIES, Note, Sample, application, definition
 from tests.runtime.server_process import started
 
@@ -63,13 +63,15 @@ async def _count(channel: aio.Channel) -> StatusCode:
 
 
 @asynccontextmanager
-async def served_with(redis: RedisServer, clock: VirtualClock, on_error: str) -> AsyncIterator[Served]:
+async def served_with(
+    redis: RedisServer, clock: VirtualClock, on_error: str, handlers: Any = None
+) -> AsyncIterator[Served]:
     """A server whose calls have a rate limit and may have a key, both in that Redis."""
     limit = RateLimitPolicy("", rate=1e6, burst=1_000_000, store="redis", store_timeout=0.2, on_store_error=on_error)
     once = IdempotencyPolicy("idempotency-key", store="redis", store_timeout=0.2, on_store_error=on_error)
     methods = {path: replace(policy, rate_limit=limit, idempotency=once) for path, policy in POLICIES.methods.items()}
     served = definition(methods=methods, dependencies={"redis": DependencyPolicy(redis.url)})
-    async with serving(served, application(Sample()), clock=clock) as running_server:
+    async with serving(served, handlers or application(Sample()), clock=clock) as running_server:
         yield running_server
 
 
@@ -100,6 +102,30 @@ async def test_under_load_a_store_that_stalls_does_what_is_declared_until_it_is_
             await _load(served.client, "first", 1)
             assert await _load(served.client, "after") == {"OK"}
             assert redis.ask("DBSIZE") != before
+
+
+async def test_an_answer_is_kept_once_the_store_is_back(tmp_path: Path) -> None:
+    go_on, clock = asyncio.Event(), VirtualClock()
+    scripted = Scripted(definition(), waiting(go_on))
+    way = next(entry for entry in entries(definition()) if entry.method is ECHO)
+    key = [("idempotency-key", "k")]
+    with running(tmp_path) as redis:
+        async with served_with(redis, clock, "reject", scripted.application) as served:
+            first = asyncio.create_task(served.client.call(way, metadata=key))
+            await scripted.arrived()
+            before = clock.waiting
+            redis.pause()
+            go_on.set()
+            assert (await first).succeeded, "its caller waits for nothing but the first attempt to keep it"
+            await clock.until_waiting(before + 1)
+            redis.resume()
+            await clock.advance(0.1)
+
+            async def replayed() -> bool:
+                return (await served.client.call(way, metadata=key)).headers.get("idempotent-replayed") == "true"
+
+            await until(replayed)
+    assert len(scripted.received) == 1
 
 
 async def _load(client: Client, when: str, calls: int = 50) -> set[str]:

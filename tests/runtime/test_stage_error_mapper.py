@@ -11,11 +11,14 @@ import pytest
 from grpc import StatusCode
 from grpc.aio import AioRpcError, Metadata
 from runtime.call import Call
+from runtime.client.redis_client import connect
 from runtime.errors import DependencyError, ServiceError
-from runtime.snapshot import UnmappedPolicy
-from runtime.stages.error_mapper import ErrorMapper
+from runtime.snapshot import MethodPolicy, UnmappedPolicy
+from runtime.stages.error_mapper import ErrorMapper, for_method
 
 from tests.runtime.fake_call import call_of
+from tests.runtime.fake_environment import NOBODY, environment
+from tests.runtime.sample_service import ECHO
 
 HIDDEN = "what only the log may tell"
 REDACT = UnmappedPolicy("INTERNAL", redact=True)
@@ -95,6 +98,18 @@ async def test_a_dependencys_error_is_unavailable_without_its_text(error: Except
     seen = await mapped(error)
     assert seen.code is StatusCode.UNAVAILABLE
     assert HIDDEN not in seen.message
+
+
+async def test_a_redis_that_is_not_there_is_unavailable_without_its_text() -> None:
+    mapper = for_method(ECHO, MethodPolicy(None, "CRITICAL"), environment(dependencies={"redis": NOBODY}))
+
+    async def proceed(call: Call) -> None:
+        async with connect(NOBODY.target, NOBODY) as client:
+            await client.get("a")
+
+    with pytest.raises(ServiceError) as caught:
+        await mapper(call_of(), proceed)
+    assert (caught.value.code, caught.value.message) == (StatusCode.UNAVAILABLE, "a dependency is unavailable")
 
 
 async def test_a_group_is_its_first_failure_however_deep() -> None:

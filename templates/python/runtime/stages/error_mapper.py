@@ -30,15 +30,21 @@ class ErrorMapper:
     application caused: the client would wait until its deadline.
     """
 
-    __slots__ = ("_code", "_count", "_random_bits", "_redact")
+    __slots__ = ("_code", "_count", "_of_dependencies", "_random_bits", "_redact")
 
     def __init__(
-        self, policy: UnmappedPolicy, random_bits: Callable[[int], int], count_unmapped: Callable[[], None]
+        self,
+        policy: UnmappedPolicy,
+        random_bits: Callable[[int], int],
+        count_unmapped: Callable[[], None],
+        of_dependencies: tuple[type[Exception], ...] = (),
     ) -> None:
+        """`of_dependencies` are the errors of clients that are not the runtime's own."""
         self._code = StatusCode[policy.code]
         self._redact = policy.redact
         self._random_bits = random_bits
         self._count = count_unmapped
+        self._of_dependencies = (DependencyError, grpc.RpcError, AbortError, *of_dependencies)
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         try:
@@ -75,7 +81,7 @@ class ErrorMapper:
             _log.warning("%s ran into a timeout of its own", call.method.path, exc_info=cause)
             return call.ended_with() or ServiceError(StatusCode.DEADLINE_EXCEEDED, "the call took too long")
         error_id = f"{self._random_bits(64):016x}"
-        if isinstance(cause, DependencyError | grpc.RpcError | AbortError):
+        if isinstance(cause, self._of_dependencies):
             _log.error("a dependency of %s failed", call.method.path, exc_info=cause, extra={"error_id": error_id})
             code, text = StatusCode.UNAVAILABLE, DEPENDENCY_TEXT
             if isinstance(cause, DependencyError):
@@ -93,7 +99,17 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
     """The method's stage; every method has one."""
     measures = environment.measures
     count = uncounted if measures is None else measures.unmapped(method.path.removeprefix("/"))
-    return ErrorMapper(environment.unmapped, environment.random.getrandbits, count)
+    return ErrorMapper(environment.unmapped, environment.random.getrandbits, count, _of_redis(environment))
+
+
+def _of_redis(environment: Environment) -> tuple[type[Exception], ...]:
+    """The errors of redis-py that say that Redis is not there, where the service calls one."""
+    schemes = ("redis://", "rediss://", "unix://")
+    if not any(dependency.target.startswith(schemes) for dependency in environment.dependencies.values()):
+        return ()
+    from redis import exceptions  # only here: other services have no redis-py
+
+    return (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.ReadOnlyError, exceptions.ClusterDownError)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -120,7 +120,8 @@ class Idempotency:
                 raise _in_flight(min(wait, _ASK_AGAIN))
             case Mismatch():
                 self._count(KEY_REUSED)
-                raise _invalid(self._name, "belongs to another request", reason="IDEMPOTENCY_KEY_REUSED", http=422)
+                name = self._header if call.metadata.text(self._header) else self._name
+                raise _invalid(name, "belongs to another request", reason="IDEMPOTENCY_KEY_REUSED", http=422)
             case _:
                 await self._run(call, proceed, held[1], key, token)
 
