@@ -14,6 +14,8 @@ import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import uvloop
@@ -26,6 +28,7 @@ from shop.runtime.logs import LineWriter
 from shop.runtime.measures import Measures
 from shop.runtime.metadata import Metadata
 from shop.runtime.pipeline import NamedStage, arrange, compose
+from shop.runtime.snapshot import IdempotencyPolicy, RateLimitPolicy
 from shop.runtime.stages import built_in
 from shop.runtime.stages.boundary import InFlight
 from shop.runtime.stages.drain_gate import Gate
@@ -37,8 +40,14 @@ _BURST = 32  # calls between two turns of the event loop, which writes the log
 _CALLS = 2048  # of one sample
 
 
-class _NoWire:
-    """A wire that nothing is asked of."""
+class _Wire:
+    """A wire that gives an empty request to who asks."""
+
+    def __init__(self, request: Any) -> None:
+        self._request = request
+
+    async def receive(self) -> Any:
+        return self._request
 
 
 async def _nothing(call: Any) -> None:
@@ -48,11 +57,12 @@ async def _nothing(call: Any) -> None:
 async def _sample(endpoint: Endpoint) -> float:
     """CPU seconds of one call."""
     method = DEFINITION.methods[0]
-    wire: Any = _NoWire()
-    metadata = Metadata((("user-agent", "holdfast-benchmark"),))
+    wire: Any = _Wire(method.request())
+    keys = count()
     began = time.process_time()
     for _ in range(_CALLS // _BURST):
         for _ in range(_BURST):
+            metadata = Metadata.lower((("user-agent", "holdfast-benchmark"), ("idempotency-key", f"{next(keys)}")))
             call = Call(method, "grpc", wire, metadata, peer="ipv4:127.0.0.1:50000")
             call.deadline = call.started + 10.0
             await endpoint(call)
@@ -60,8 +70,15 @@ async def _sample(endpoint: Endpoint) -> float:
     return (time.process_time() - began) / _CALLS
 
 
-def _stages(null: int) -> list[NamedStage]:
-    """The stages of the default chain, outermost first."""
+_OPTIONAL = {
+    "rate_limit": RateLimitPolicy("", rate=1e6, burst=1_000_000),
+    "idempotency": IdempotencyPolicy("idempotency-key", ttl=0.001, lock_ttl=0.001),
+}
+"""Mechanisms that are off unless a spec names them, by their fields of MethodPolicy; as one that refuses nothing."""
+
+
+def _stages(null: int, **mechanisms: Any) -> list[NamedStage]:
+    """The stages of the default chain and of those mechanisms, outermost first."""
     policies = DEFINITION.policies
     environment = Environment(
         in_flight=InFlight(),
@@ -80,7 +97,8 @@ def _stages(null: int) -> list[NamedStage]:
         errors=DEFINITION.errors,
     )
     method = DEFINITION.methods[0]
-    return list(arrange(built_in(method, policies.methods[method.path], environment), (), method))
+    policy = replace(policies.methods[method.path], **mechanisms)
+    return list(arrange(built_in(method, policy, environment), (), method))
 
 
 async def _costs(null: int, rounds: int) -> dict[str, float]:
@@ -88,6 +106,9 @@ async def _costs(null: int, rounds: int) -> dict[str, float]:
     stages = _stages(null)
     endpoints: dict[str, Endpoint] = {stage.name: compose([stage], _nothing) for stage in stages}
     endpoints[""] = compose(stages, _nothing)
+    for name, policy in _OPTIONAL.items():
+        (stage,) = (stage for stage in _stages(null, **{name: policy}) if stage.name == name)
+        endpoints[f"{name}, where it is on"] = compose([stage], _nothing)
     samples: dict[str, list[float]] = {name: [] for name in endpoints}
     bare: list[float] = []
     for _ in range(rounds):

@@ -28,6 +28,10 @@ class Gcra:
         remaining = max(0, self.burst - math.ceil(owed - _SLACK))
         return Quota(remaining, max(0.0, owed - (self.burst - remaining - 1)) / self.rate)
 
+    def admits(self, paid_off: float, now: float) -> bool:
+        """Whether anything is left at `now`."""
+        return (paid_off - now) * self.rate <= self.burst - 1 + _SLACK
+
     def charge(self, paid_off: float, now: float) -> float:
         """The state once a call was admitted at `now`."""
         return max(paid_off, now) + 1.0 / self.rate

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .gcra import Gcra
 from .quota import Quota
 from .sliding_window import SlidingWindow
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """Whether a call was admitted, and what is left after it, by limit; None for a limit that is not set."""
 
     admitted: bool
@@ -41,14 +41,18 @@ class RateLimit:
 
     def admit(self, charges: Charges, now: float) -> Verdict:
         """Charge a call at `now` (seconds, never going back), if every limit admits it."""
-        left = self._left(charges, now)
-        if not all(quota is None or quota.remaining for quota in left):
-            return Verdict(False, *left)
-        if self.rate is not None:
-            charges.paid_off = self.rate.charge(charges.paid_off, now)
-        if self.window is not None:
-            self.window.charge(charges.admitted, now)
-        return Verdict(True, *self._left(charges, now))
+        rate, window = self.rate, self.window
+        by_window = window is None or window.admits(charges.admitted, now)
+        admitted = by_window and (rate is None or rate.admits(charges.paid_off, now))
+        if admitted and rate is not None:
+            charges.paid_off = rate.charge(charges.paid_off, now)
+        if admitted and window is not None:
+            window.charge(charges.admitted, now)
+        return Verdict(
+            admitted,
+            None if rate is None else rate.quota(charges.paid_off, now),
+            None if window is None else window.quota(charges.admitted, now),
+        )
 
     def wait_behind(self, wait: float, ahead: int) -> float:
         """Seconds until a call with `ahead` others in front of it could be admitted, the first of them in `wait`.
@@ -58,9 +62,3 @@ class RateLimit:
         if self.rate is not None:
             return wait + ahead / self.rate.rate
         return wait + (ahead // self.window.limit) * self.window.per if self.window is not None else wait
-
-    def _left(self, charges: Charges, now: float) -> tuple[Quota | None, Quota | None]:
-        return (
-            None if self.rate is None else self.rate.quota(charges.paid_off, now),
-            None if self.window is None else self.window.quota(charges.admitted, now),
-        )

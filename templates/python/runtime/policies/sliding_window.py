@@ -18,11 +18,15 @@ class SlidingWindow:
     limit: int
     per: float
 
-    def quota(self, admitted: deque[float], now: float) -> Quota:
-        """What is left at `now`; forgets the calls that are no longer in the window."""
+    def admits(self, admitted: deque[float], now: float) -> bool:
+        """Whether anything is left at `now`; forgets the calls that are no longer in the window."""
         left = now - self.per + _SLACK
         while admitted and admitted[0] <= left:
             admitted.popleft()
+        return len(admitted) < self.limit
+
+    def quota(self, admitted: deque[float], now: float) -> Quota:
+        """What is left at `now`, of a window that has forgotten what is no longer in it."""
         wait = admitted[0] + self.per - now if admitted else 0.0
         return Quota(max(0, self.limit - len(admitted)), wait)
 
