@@ -66,6 +66,7 @@ class Exchange:
         "pretty",
         "query",
         "started",
+        "trailers",
         "verb",
     )
 
@@ -88,6 +89,7 @@ class Exchange:
         self.head = connection.listening.heads.read(headers)
         self.keep_alive = keep_alive
         self.added: Sequence[RawHeader] = ()
+        self.trailers: Sequence[RawHeader] = ()  # for a caller that takes them
         self.started = False
         self.pretty = False  # whether JSON has line breaks and indentation
         self.complete = False  # the response
@@ -184,6 +186,11 @@ class Exchange:
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
+        if self.trailers and self._chunks and self.verb != "HEAD" and not self._must_close():
+            names = b", ".join(dict.fromkeys(name for name, _ in self.trailers))
+            await self.start(status, [*headers, (b"trailer", names)])
+            await self.end(body)
+            return
         closing = self._must_close()
         if closing:
             self.keep_alive = False
@@ -218,7 +225,8 @@ class Exchange:
         """Send the last part of the body."""
         await self._send(body)
         if self._chunked:
-            self.connection.write(b"0\r\n\r\n")
+            trailers = [piece for name, value in self.trailers for piece in (name, b": ", value, b"\r\n")]
+            self.connection.write(b"0\r\n", *trailers, b"\r\n")
         self._finish()
 
     def become_web_socket(self, head: bytes, limit: int, held: int | None) -> WebSocketConnection:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from ..call import Header
 from ..errors import ServiceError
 from ..metadata import Metadata
+from .accept import weights
 from .faults import invalid
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
@@ -81,6 +82,7 @@ class RequestHead:
     expects_continue = False
     fault: ServiceError | None = None
     oversized = False
+    takes_trailers = False
     upgrades = False  # to a WebSocket, if the connection agrees
     socket_key = ""
     socket_version = ""
@@ -161,6 +163,10 @@ def _expect(head: RequestHead, value: str) -> None:
     head.expects_continue = value.strip().lower() == "100-continue"
 
 
+def _te(head: RequestHead, value: str) -> None:
+    head.takes_trailers = head.takes_trailers or "trailers" in dict(weights(value))
+
+
 def _upgrade(head: RequestHead, value: str) -> None:
     head.upgrades = value.strip().lower() == "websocket"
 
@@ -190,6 +196,7 @@ _OWN: Mapping[bytes, Callable[[RequestHead, str], None]] = MappingProxyType(
         b"accept": _accept,
         b"accept-encoding": _accept_encoding,
         b"expect": _expect,
+        b"te": _te,
         b"upgrade": _upgrade,
         b"sec-websocket-key": _socket_key,
         b"sec-websocket-version": _socket_version,

@@ -152,6 +152,8 @@ class RestApp:
         call = self._incoming(exchange, served.route, wire)
         await served.endpoint(call)
         error = call.error
+        if call.trailers and exchange.head.takes_trailers:
+            exchange.trailers = response_headers(call.trailers)
         if isinstance(wire, StreamWire) and wire.started:
             await self._end_stream(call, error, wire)
         elif error is not None:
