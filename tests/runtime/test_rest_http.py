@@ -14,6 +14,7 @@ from runtime.pipeline import handler_endpoint
 from runtime.testing import VirtualClock
 from runtime.transport.http_connection import HEAD_TIMEOUT, KEEP_ALIVE
 from runtime.transport.rest import RestTransport
+from websockets.frames import Frame, Opcode
 
 from tests.runtime.test_rest_connections import PATIENCE, Held, Peer, get, peer, post
 from tests.runtime.wire_service import Wire, definition, rest_policy, serving
@@ -233,6 +234,26 @@ async def test_requests_in_a_row_are_served_one_after_the_other() -> None:
         assert await open_still(caller)
     assert [json.loads(body)["i32"] for _, _, body in answers] == list(range(1, 101))
     assert most == 1
+
+
+async def test_a_caller_that_goes_away_while_its_last_request_is_served_cancels_the_handler() -> None:
+    handler = Held()
+    async with serving(handler) as served, peer(served.rest_port) as caller:
+        caller.send(get("/v1/nope"), get("/v1/nope"), get("/v1/items"))
+        await asyncio.wait_for(handler.entered.wait(), PATIENCE)
+        caller.writer.close()
+        await asyncio.wait_for(handler.cancelled.wait(), PATIENCE)
+
+
+async def test_a_web_socket_may_follow_other_requests() -> None:
+    upgrade = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13")
+    async with serving(Wire()) as served, peer(served.rest_port) as caller:
+        caller.send(get("/v1/nope"), get("/v1/chat", *upgrade, f"sec-websocket-key: {'A' * 22}=="))
+        assert (await caller.answer())[0] == 404
+        assert (await caller.answer())[0] == 101
+        caller.send(Frame(Opcode.TEXT, b'{"i32": 7}').serialize(mask=True))
+        async with asyncio.timeout(PATIENCE):
+            assert await caller.reader.readexactly(11) == Frame(Opcode.TEXT, b'{"i32":7}').serialize(mask=False)
 
 
 async def test_what_follows_a_request_to_close_is_not_served() -> None:

@@ -161,6 +161,7 @@ class HttpConnection(asyncio.Protocol):
         self.resume_writing()
         if self._exchange is not None:
             self._exchange.wake()
+            self._exchange = None  # which knows this connection
         if self.serving is not None:
             self.serving.add_done_callback(self.listening.tasks.discard)  # it may not have begun
             self.serving.cancel()
@@ -257,7 +258,10 @@ class HttpConnection(asyncio.Protocol):
         elif self._transport.is_closing():
             return
         elif self._waiting:
-            self._start(self._waiting.popleft())
+            following = self._waiting.popleft()
+            if not self._waiting:
+                self.take_in()  # else nobody would notice that the peer goes away
+            self._start(following)
         else:
             self.take_in()
             self._close_in(HEAD_TIMEOUT if self._in_head else KEEP_ALIVE)
