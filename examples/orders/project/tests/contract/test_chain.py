@@ -15,7 +15,6 @@ CHAINS = {
     ("boundary", "context", "metrics", "access_log", "drain_gate", "deadline", "error_mapper"): (
         "/orders.v1.OrderService/GetOrder",
         "/orders.v1.OrderService/ListOrders",
-        "/orders.v1.OrderService/CreateOrder",
         "/orders.v1.OrderService/UpdateOrder",
         "/orders.v1.OrderService/SetNote",
         "/orders.v1.OrderService/CancelOrder",
@@ -23,7 +22,18 @@ CHAINS = {
         "/orders.v1.OrderService/QuoteOrder",
         "/orders.v1.OrderService/ExportOrders",
         "/orders.v1.OrderService/CheckOrder",
-    )
+    ),
+    (
+        "boundary",
+        "context",
+        "metrics",
+        "access_log",
+        "drain_gate",
+        "rate_limit",
+        "idempotency",
+        "deadline",
+        "error_mapper",
+    ): ("/orders.v1.OrderService/CreateOrder",),
 }
 """The stages of each RPC, outermost first, as `holdfast explain` shows them."""
 

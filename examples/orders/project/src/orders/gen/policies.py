@@ -8,11 +8,13 @@ from ..runtime.snapshot import (
     DeadlinePolicy,
     DependencyPolicy,
     GrpcPolicy,
+    IdempotencyPolicy,
     Keepalive,
     LifecyclePolicy,
     MethodPolicy,
     ObservabilityPolicy,
     OutgoingPolicy,
+    RateLimitPolicy,
     RestPolicy,
     Snapshot,
     UnmappedPolicy,
@@ -29,6 +31,15 @@ POLICIES = Snapshot(
         "/orders.v1.OrderService/CreateOrder": MethodPolicy(
             deadline=DeadlinePolicy(default=5.0, max=10.0, min_remaining=0.01, reserve=0.05),
             criticality="CRITICAL_PLUS",
+            rate_limit=RateLimitPolicy(scope="/orders.v1.OrderService/CreateOrder", rate=100.0, burst=20),
+            idempotency=IdempotencyPolicy(
+                header="idempotency-key",
+                field="request_id",
+                ttl=86400.0,
+                lock_ttl=30.0,
+                required=False,
+                max_memory=67108864,
+            ),
         ),
         "/orders.v1.OrderService/UpdateOrder": MethodPolicy(
             deadline=DeadlinePolicy(default=5.0, max=10.0, min_remaining=0.01, reserve=0.05),
@@ -98,5 +109,5 @@ POLICIES = Snapshot(
         ),
         "payments": DependencyPolicy(target="dns:///payments:50051", calls=OutgoingPolicy(total_timeout=2.0)),
     },
-    hash="bf9719e4215d0483",
+    hash="e68fde73cbb8cbc4",
 )
