@@ -64,7 +64,7 @@ class RateLimiting:
     """Refuses a call with RESOURCE_EXHAUSTED when there is no permit for it, and says when there will be one.
 
     The `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers-11) are in every answer over REST. Over gRPC only those
-    who are refused get them: headers of their own would make a call that goes well a tenth slower.
+    who are refused get them: for a call that goes well, headers are a write of their own.
     """
 
     __slots__ = ("_count_failed", "_count_refused", "_key", "_limiter", "_patience", "_policy_header")
