@@ -10,7 +10,8 @@ from generator.contract.model import Contract, Kind, Rpc
 from generator.plan.model import DependencyPlan, Plan
 from generator.render import imports, naming
 from generator.render.emit import Import
-from generator.render.python import docstring, literal
+from generator.render.layout import signature
+from generator.render.python import Expression, docstring, literal
 from generator.render.services import TypeNames, below
 
 _REDIS_PY = "redis.asyncio"
@@ -51,7 +52,7 @@ class ClientMethodView:
     response: str
     argument: str  # "request", or "requests" for a stream
     streams_responses: bool
-    signature: str  # "async def get_stock(self, request: GetStockRequest, *, timeout: …) -> Stock:"
+    signature: str  # "async def get_stock(self, request: GetStockRequest, *, timeout: …) -> Stock:", in a class
     docstring: str
 
 
@@ -68,6 +69,7 @@ class ClientView:
     docstring: str
     imports: str  # the import block of the module
     methods: tuple[ClientMethodView, ...]
+    constants: tuple[Expression, ...]  # the methods' names
     opener: Import  # of what opens its connection
 
     @property
@@ -116,7 +118,7 @@ def import_block(clients: tuple[ClientView, ...]) -> str:
 def _redis(dependency: DependencyPlan, attribute: str) -> ClientView:
     """The client of a dependency that speaks Redis: redis-py's, without a module of its own."""
     opener = Import("...runtime.client.redis_client", "connection", "redis_connection")
-    return ClientView(dependency.name, attribute, "Redis", "", "", "", "", "", (), opener)
+    return ClientView(dependency.name, attribute, "Redis", "", "", "", "", "", (), (), opener)
 
 
 def _view(
@@ -151,6 +153,7 @@ def _view(
         docstring=docstring("\n\n".join([f"Calls {called}.", *comments]), 4),
         imports=imports.block(needed),
         methods=tuple(methods),
+        constants=tuple(Expression(method.constant) for method in methods),
         opener=Import("...runtime.client.grpc_client", "connection"),
     )
 
@@ -193,7 +196,7 @@ def _method(rpc: Rpc, service: str, types: TypeNames, name: str, constant: str) 
 
 def _signature(kind: Kind, name: str, request: str, response: str) -> str:
     given = f"requests: AsyncIterable[{request}]" if kind.streams_requests else f"request: {request}"
-    options = "*, timeout: float | None = None, metadata: Iterable[Header] = ()"
+    parameters = ["self", given, "*", "timeout: float | None = None", "metadata: Iterable[Header] = ()"]
     if kind.streams_responses:
-        return f"def {name}(self, {given}, {options}) -> AsyncGenerator[{response}, None]:"
-    return f"async def {name}(self, {given}, {options}) -> {response}:"
+        return signature(f"def {name}", parameters, f" -> AsyncGenerator[{response}, None]:", 4)
+    return signature(f"async def {name}", parameters, f" -> {response}:", 4)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.plan.model import ErrorRowPlan, Plan
 from generator.render import naming
-from generator.render.python import docstring
+from generator.render.layout import signature
+from generator.render.python import Expression, docstring
 
 _TAKEN = frozenset(
     {
@@ -25,6 +26,7 @@ _TAKEN = frozenset(
         "unimplemented",
     }
 )
+_INIT, _DETAILS = ("self", "*"), "details: Sequence[Message] = ()"
 _PARAMETERS_TAKEN = frozenset({"self", "details", "super"})
 
 
@@ -46,6 +48,7 @@ class ErrorView:
     messages: Mapping[str, str]
     placeholders: tuple[str, ...]
     parameters: tuple[str, ...]  # of the class, one per placeholder
+    signature: str  # of the class's __init__, as a `def` statement
     pairs: tuple[tuple[str, str], ...]  # placeholder and parameter
     breaker: str | None
     slo: str | None
@@ -87,7 +90,19 @@ def _view(row: ErrorRowPlan, class_name: str, predicate: str) -> ErrorView:
         messages=row.messages,
         placeholders=row.placeholders,
         parameters=tuple(parameters.values()),
+        signature=signature(
+            "def __init__", [*_INIT, *(f"{name}: object" for name in parameters.values()), _DETAILS], " -> None:", 4
+        ),
         pairs=tuple(parameters.items()),
         breaker=row.breaker,
         slo=row.slo,
     )
+
+
+def tables(rows: Sequence[ErrorView]) -> tuple[Mapping[str, Expression], Mapping[str, Expression]]:
+    """The rows by reason, and those of bare codes by code, as the expressions that stand for them in the module."""
+    by_reason, by_code = (
+        {row.reason: Expression(f"{row.class_name}.row") for row in rows if row.by_code is bare}
+        for bare in (False, True)
+    )
+    return by_reason, by_code

@@ -1,4 +1,4 @@
-"""black over the emitted Python, skipped where the same text was formatted before."""
+"""black over the emitted Python, skipped where that would change nothing."""
 
 from __future__ import annotations
 
@@ -7,28 +7,13 @@ from typing import Protocol
 
 from generator.render.layout import LINE_LENGTH, overlong
 
-LAID_OUT = frozenset(
-    {
-        "appended/src/{package}/handlers/{service}.py.j2",
-        "managed/src/{package}/gen/bindings/__init__.py.j2",
-        "managed/src/{package}/gen/bindings/{service}.py.j2",
-        "managed/src/{package}/gen/codecs/__init__.py.j2",
-        "managed/src/{package}/gen/codecs/{folder}/__init__.py.j2",
-        "managed/src/{package}/gen/codecs/{module}.py.j2",
-        "managed/src/{package}/gen/policies.py.j2",
-        "managed/src/{package}/gen/routes.py.j2",
-        "managed/src/{package}/gen/services/__init__.py.j2",
-        "managed/src/{package}/gen/services/{service}.py.j2",
-        "seeded/src/{package}/app.py.j2",
-        "seeded/tests/test_{service}.py.j2",
-    }
-)
-"""The templates whose output is as black would leave it: those that a contract's size multiplies."""
 
+def is_laid_out(content: bytes) -> bool:
+    """Whether black would leave the output of a built-in template as it is.
 
-def is_laid_out(template: str, content: bytes) -> bool:
-    """Whether black would leave the template's output as it is."""
-    return template in LAID_OUT and not overlong(content.decode())
+    All of them come out in black's layout, but for a line that is too long, and whether it can be split black knows.
+    """
+    return not overlong(content.decode())
 
 
 class Formatter(Protocol):

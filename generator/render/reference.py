@@ -50,6 +50,8 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "clients": (tuple[ClientView, ...], "every dependency that is called, in spec order"),
         "code": (str, "the gRPC code that the service's first RPC answers as long as it is a stub"),
         "domain": (str, "the domain of the service's errors"),
+        "by_reason": (Mapping[str, Expression], "the rows' own `row`s by reason"),
+        "by_code": (Mapping[str, Expression], "those of bare codes, by code"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
         "first": (MethodView, "the service's first RPC that somebody may call"),
         "handlers": (Sequence[Expression], "how each handler is made"),

@@ -115,7 +115,15 @@ def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     yield file(f"{gen}/routes.py", Owner.MANAGED, header=proto_header, module_imports=used)
     named = [name for row in views.rows for name in (row.class_name, row.predicate)]
     exported = sorted(["DOMAIN", "ERRORS", "ServiceError", "unimplemented", *named], key=imports.name_key)
-    yield file(f"{gen}/errors.py", Owner.MANAGED, header=spec_header, exported=exported)
+    by_reason, by_code = errors.tables(views.rows)
+    yield file(
+        f"{gen}/errors.py",
+        Owner.MANAGED,
+        header=spec_header,
+        exported=exported,
+        by_reason=by_reason,
+        by_code=by_code,
+    )
     yield file(
         f"{gen}/policies.py",
         Owner.MANAGED,
@@ -218,7 +226,7 @@ def _finish(emit: Emit, templates: Templates, known: Mapping[str, bytes]) -> Emi
     if Path(emit.path).suffix not in formatting.BY_SUFFIX or not emit.template.endswith(".j2"):
         return replace(emit, raw_hash=raw)
     content = known.get(raw)
-    if content is None and emit.layer == BUILT_IN and formatting.is_laid_out(emit.template, emit.content):
+    if content is None and emit.layer == BUILT_IN and formatting.is_laid_out(emit.content):
         content = emit.content
     return replace(emit, content=templates.formatted(emit) if content is None else content, raw_hash=raw)
 

@@ -1,22 +1,26 @@
 """What the templates lay out themselves is what black would make of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from generator.contract.load import load
 from generator.plan.build import build
+from generator.project.build import plan_of
 from generator.render import formatting
 from generator.render.render import render
 from generator.spec.load import load as load_spec
 from tests.golden.cases import CASES, Case
 
+EXAMPLE = Path(__file__).parents[3] / "examples/orders/project"
+
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_black_leaves_what_a_template_lays_out(case: Case) -> None:
-    laid_out = [emit for emit in render(case.plan()) if emit.template in formatting.LAID_OUT]
-    assert laid_out
-    for emit in laid_out:
+    emitted = [emit for emit in render(case.plan()) if emit.template.endswith(".py.j2")]
+    assert emitted
+    for emit in emitted:
         assert formatting.python(emit.content.decode()) == emit.content.decode(), emit.path
 
 
@@ -36,5 +40,13 @@ def test_long_names_are_split_as_black_splits_them(length: int, tmp_path: Path) 
     (tmp_path / "spec.yaml").write_text("spec: {}\n")
     plan = build(load(["long.proto"], [tmp_path]), load_spec(tmp_path / "spec.yaml"), name="long", package="long")
     for emit in render(plan):
-        if emit.template in formatting.LAID_OUT:
+        if emit.template.endswith(".py.j2"):
+            assert formatting.python(emit.content.decode()) == emit.content.decode(), emit.path
+
+
+@pytest.mark.parametrize("length", [1, 17, 33, 63])
+def test_black_leaves_the_tests_of_a_package_whatever_its_name(length: int) -> None:
+    plan = replace(plan_of(EXAMPLE)[1], package="p" * length)
+    for emit in render(plan):
+        if emit.template.endswith(".py.j2"):
             assert formatting.python(emit.content.decode()) == emit.content.decode(), emit.path

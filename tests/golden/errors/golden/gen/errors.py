@@ -192,7 +192,5 @@ ERRORS = ErrorTable(
         "SERVICE_ERROR": ServiceError_2.row,
         "LEDGER_DOWN": LedgerDown.row,
     },
-    by_code={
-        "NOT_FOUND": NotFound.row,
-    },
+    by_code={"NOT_FOUND": NotFound.row},
 )
