@@ -42,7 +42,7 @@ def compile_protos(roots: Sequence[str], sources: Sources) -> FileDescriptorSet:
         links: dict[str, str] = {}
         arguments = ["protoc", *_proto_paths(sources, scratch, links), "--include_imports", "--include_source_info"]
         arguments += [f"--descriptor_set_out={output}", *roots]
-        status, complaints = _run_apart(arguments) if _may_crash(roots, sources) else _run(arguments, scratch)
+        status, complaints = _run_apart(arguments) if _may_crash(roots, sources) else run_protoc(arguments, scratch)
         if status == 0:
             with contextlib.suppress(DecodeError):  # text that is not UTF-8: protoc has complained about it
                 return FileDescriptorSet.FromString(output.read_bytes())
@@ -75,8 +75,11 @@ def _proto_paths(sources: Sources, scratch: Path, links: dict[str, str]) -> Iter
         yield f"--proto_path=={unsplit(folder)}"
 
 
-def _run(arguments: Sequence[str], scratch: Path) -> tuple[int, str]:
-    """protoc's exit status and what it wrote to file descriptor 2, which `contextlib.redirect_stderr` cannot catch."""
+def run_protoc(arguments: Sequence[str], scratch: Path) -> tuple[int, str]:
+    """protoc's exit status and what it wrote to file descriptor 2, which `contextlib.redirect_stderr` cannot catch.
+
+    `scratch` is a folder to catch that in.
+    """
     from grpc_tools import protoc  # 10 ms that commands without a contract need not pay
 
     if sys.stderr is not None:

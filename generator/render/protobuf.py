@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from generator.contract.compile import run_protoc
 from generator.contract.model import Contract
 from generator.render import keywords
 from generator.render.emit import Emit, Owner
@@ -52,14 +53,13 @@ def render(contract: Contract, package: str) -> list[Emit]:
 
 
 def _run_protoc(contract: Contract, paths: list[str], out: Path) -> None:
-    from grpc_tools import protoc
-
     described = out / "contract.binpb"
     described.write_bytes(contract.descriptor_set.SerializeToString(deterministic=True))
     bundled = files("grpc_tools") / "_proto"
     arguments = ["protoc", f"--descriptor_set_in={described}", f"--python_out={out}", f"--pyi_out={out}"]
-    if protoc.main([*arguments, f"--grpc_python_out={out}", f"-I{bundled}", *paths]) != 0:
-        raise RuntimeError("protoc refused a descriptor set that it made itself")
+    status, complaints = run_protoc([*arguments, f"--grpc_python_out={out}", f"-I{bundled}", *paths], out)
+    if status != 0:
+        raise RuntimeError(f"protoc refused a descriptor set that it made itself: {complaints}")
 
 
 def _protoc_module(path: str) -> str:

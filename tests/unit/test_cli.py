@@ -82,6 +82,14 @@ def test_an_input_that_changes_no_file_changes_the_lock(project: Path, capsys: p
     assert main(["check"]) == 0
 
 
+def test_what_protoc_would_only_warn_of_is_not_printed(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    proto = project / "contract/greeter.proto"
+    proto.write_text(proto.read_text().replace("import ", 'import "google/protobuf/empty.proto";\nimport ', 1))
+
+    assert main(["generate"]) == 0
+    assert not capfd.readouterr().err
+
+
 def test_a_file_that_shares_its_raw_text_with_one_of_the_user_is_written_in_full(project: Path) -> None:
     routes, lock = project / "src/demo/gen/routes.py", project / ".holdfast/lock.yaml"
     entries = yaml.safe_load(lock.read_text())["files"]
