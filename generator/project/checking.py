@@ -41,6 +41,11 @@ def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
     Writes nothing. Raises InputError where the inputs are wrong.
     """
     _, decided = changes(project)
+    return verdict(project, decided)
+
+
+def verdict(project: Path, decided: Changes) -> tuple[int, tuple[Finding, ...]]:
+    """What `check` says of the changes that a generation would make."""
     faults = sorted(_faults(project, decided), key=lambda fault: fault[0])
     findings = (*(_finding(project, path, fault) for path, fault in faults), *decided.drifts)
     if not faults:

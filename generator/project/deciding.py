@@ -32,23 +32,28 @@ def changes(
     before = read_lock(disk)
     names = [relative(project, path) for path in force]
     built = compute(project, disk, before, names, upgrade=upgrade)
-    decided = decide(disk, built.emits, before, built.lock, names)
-    orphaned = tuple(orphans(disk, built.config, {change.path for change in decided.files}))
-    kept, drifts = taken_over(disk, built, decided)
-    remarks = len(built.plan.warnings) + len(decided.stubs) + len(drifts)
-    decided = replace(
-        decided,
-        files=tuple(sorted((*decided.files, *kept), key=lambda change: change.path)),
+    return built, decided(disk, built, names, waivers)
+
+
+def decided(disk: Disk, built: Build, force: Sequence[str] = (), waivers: Sequence[Waiver] = ()) -> Changes:
+    """What writing that build to the project on `disk` would do to it."""
+    found = decide(disk, built.emits, built.before, built.lock, force)
+    orphaned = tuple(orphans(disk, built.config, {change.path for change in found.files}))
+    kept, drifts = taken_over(disk, built, found)
+    remarks = len(built.plan.warnings) + len(found.stubs) + len(drifts)
+    found = replace(
+        found,
+        files=tuple(sorted((*found.files, *kept), key=lambda change: change.path)),
         orphaned=orphaned,
         drifts=tuple(drift.finding(disk) for drift in drifts),
-        lock=replace(decided.lock, remarks=remarks),
+        lock=replace(found.lock, remarks=remarks),
     )
-    return built, guarded(disk, built, decided, waivers)
+    return guarded(disk, built, found, waivers)
 
 
-def taken_over(disk: Disk, built: Build, decided: Changes) -> tuple[list[Change], list[upstream.Drift]]:
+def taken_over(disk: Disk, built: Build, found: Changes) -> tuple[list[Change], list[upstream.Drift]]:
     """What is to be kept of all that the user has taken over, and what has changed upstream of it since."""
-    taken = {path: locked for path, locked in decided.lock.files.items() if locked.owner is Owner.EJECTED}
+    taken = {path: locked for path, locked in found.lock.files.items() if locked.owner is Owner.EJECTED}
     kept, drifts = upstream.overrides(disk, built.packs.layers)
     more, others = upstream.ejected(disk, built.emits, taken)
     return [*kept, *more], [*drifts, *others]
