@@ -163,13 +163,6 @@ def is_not_found(error: BaseException) -> bool:
 
 ERRORS = ErrorTable(
     domain=DOMAIN,
-    rows={
-        "OUT_OF_STOCK": OutOfStock.row,
-        "ALREADY_SHIPPED": AlreadyShipped.row,
-        "LEDGER_DOWN": LedgerDown.row,
-    },
-    by_code={
-        "INVALID_ARGUMENT": InvalidArgument.row,
-        "NOT_FOUND": NotFound.row,
-    },
+    rows={"OUT_OF_STOCK": OutOfStock.row, "ALREADY_SHIPPED": AlreadyShipped.row, "LEDGER_DOWN": LedgerDown.row},
+    by_code={"INVALID_ARGUMENT": InvalidArgument.row, "NOT_FOUND": NotFound.row},
 )
