@@ -12,7 +12,7 @@ from pathlib import Path
 from generator.errors import Finding, InputError, Place, did_you_mean
 from generator.project.config import Config
 from generator.project.paths import cannot, shown
-from generator.render.layers import USER, Layer, Layers
+from generator.render.layers import EXTRA, USER, Layer, Layers
 
 OWN = ".holdfast/templates"
 """Where a project's own templates are, relative to it."""
@@ -21,6 +21,7 @@ GROUP = "holdfast.packs"
 """The entry points by which an installed package says that it is a pack: a name, and the package it is in."""
 
 _TEMPLATES = "templates"
+_JUNK = frozenset({".DS_Store", ".git"})
 _MOST = 16 << 20  # bytes in a pack
 
 
@@ -139,8 +140,8 @@ def read_layer(name: str, folder: Path, place: str) -> Layer:
     files: dict[str, bytes] = {}
     size = 0
     try:
-        for path in _below(folder):
-            relative = path.relative_to(folder).as_posix()
+        for relative in names_below(folder):
+            path = folder / relative
             if not stat.S_ISREG(path.lstat().st_mode):
                 message = "a template must be a file, not a link to one or something else"
                 raise InputError.one(Place(f"{place}/{relative}"), "not-a-file", message)
@@ -153,15 +154,20 @@ def read_layer(name: str, folder: Path, place: str) -> Layer:
     return Layer(name, place, files)
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is no folder, in order; links are not followed, caches and hidden files left out."""
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith(".") or entry.name == "__pycache__":
+def names_below(folder: Path, prefix: str = "") -> Iterator[str]:
+    """The paths of the templates in a folder, relative to it, in order; links are not followed.
+
+    Caches are left out, and so are hidden files, but for those that a layer adds to a project.
+    """
+    for entry in sorted((folder / prefix).iterdir()):
+        hidden = entry.name.startswith(".") and (not prefix.startswith(EXTRA) or entry.name in _JUNK)
+        if hidden or entry.name == "__pycache__":
             continue
+        name = f"{prefix}{entry.name}"
         if entry.is_dir() and not entry.is_symlink():
-            yield from _below(entry)
+            yield from names_below(folder, f"{name}/")
         else:
-            yield entry
+            yield name
 
 
 def _hash(content: bytes) -> str:

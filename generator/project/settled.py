@@ -19,7 +19,7 @@ from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk, orphans
 from generator.project.identity import identity, versions
 from generator.project.lock import digest, seal
-from generator.project.packs import OWN, unchanged
+from generator.project.packs import OWN, names_below, unchanged
 from generator.project.paths import LOCK, is_project_path
 from generator.project.transaction import is_interrupted
 from generator.project.wiring import unmentioned
@@ -122,7 +122,8 @@ def _all_named(project: Path, config: Config, inputs: AbstractSet[str]) -> bool:
 
 def _templates_hold(disk: Disk, config: Config, tables: Mapping[str, Mapping[str, str]]) -> bool:
     """Whether there is no template of the project's own that the lock does not have, and every pack is as it was."""
-    if any(path not in tables["inputs"] for path in disk.below(OWN)):
+    own = disk.project / OWN
+    if own.is_dir() and any(f"{OWN}/{name}" not in tables["inputs"] for name in names_below(own)):
         return False
     return not config.packs or unchanged(disk.project, config, tables.get(_PACKS, {}))
 

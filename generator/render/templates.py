@@ -71,7 +71,7 @@ class Templates:
             layer = self._layers.having(emit.template)[0]
             if layer.name == BUILT_IN:
                 raise
-            message = f"{emit.path} would be no Python: {error}"
+            message = f"{emit.path} would be no Python: {' '.join(str(error.__cause__ or error).split())}"
             raise InputError.one(Place(layer.shown(emit.template)), "template-error", message) from None
 
     def _rendered(self, layer: Layer, name: str, context: Mapping[str, object]) -> str:

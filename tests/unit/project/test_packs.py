@@ -325,5 +325,12 @@ def test_a_project_is_looked_at_again_when_a_pack_or_an_own_template_changes(pro
     assert settled(project) is None
 
     generate(project)
+    assert settled(project) is not None
+    pack(project / ".holdfast", {"extra/.github/workflows/acme.yml": "k"})
+    assert settled(project) is None
+
+    generate(project)
+    assert (project / ".github/workflows/acme.yml").read_text() == "k"
+    assert settled(project) is not None
     use(project, "../pack")
     assert settled(project) is None

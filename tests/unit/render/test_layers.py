@@ -212,7 +212,11 @@ def test_an_extra_file_takes_no_other_files_place(path: str) -> None:
         ),
         (ERRORS, "X = 1\n{{ rows | laid_out }}", ":2: template-error: TypeError: "),
         (ERRORS, '{% include "shared/a.j2" %}', ':1: template-error: there is no template "shared/a.j2"'),
-        (ERRORS, "def broken(:\n", f": template-error: {GEN}/errors.py would be no Python: "),
+        (
+            ERRORS,
+            "def broken(:\n",
+            f": template-error: {GEN}/errors.py would be no Python: cannot parse for target version Python 3.11: 2:",
+        ),
         ("runtime/codes.py", "X = 1\ndef broken(:\n", ":2:12: template-error: it is no Python: invalid syntax"),
     ],
 )
