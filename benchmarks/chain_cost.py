@@ -28,11 +28,23 @@ from shop.runtime.logs import LineWriter
 from shop.runtime.measures import Measures
 from shop.runtime.metadata import Metadata
 from shop.runtime.pipeline import NamedStage, arrange, compose
-from shop.runtime.snapshot import IdempotencyPolicy, RateLimitPolicy
+from shop.runtime.snapshot import (
+    AccessPolicy,
+    FaultPolicy,
+    IdempotencyPolicy,
+    JwtIssuer,
+    RateLimitPolicy,
+    ValidationPolicy,
+)
 from shop.runtime.stages import built_in
+from shop.runtime.stages.authentication import Authentication, Authenticator
+from shop.runtime.stages.authorization import Authorization
 from shop.runtime.stages.boundary import InFlight
 from shop.runtime.stages.drain_gate import Gate
 from shop.runtime.stages.environment import Environment
+from shop.runtime.testing import sample
+from shop.runtime.testing.issuer import Issuer
+from shop.runtime.tokens.verifier import TokenVerifier
 
 Endpoint = Callable[[Any], Awaitable[None]]
 
@@ -41,7 +53,7 @@ _CALLS = 2048  # of one sample
 
 
 class _Wire:
-    """A wire that gives an empty request to who asks."""
+    """A wire that gives a sample request to who asks."""
 
     def __init__(self, request: Any) -> None:
         self._request = request
@@ -54,15 +66,17 @@ async def _nothing(call: Any) -> None:
     """The innermost endpoint: what is left is what the stages cost."""
 
 
-async def _sample(endpoint: Endpoint) -> float:
-    """CPU seconds of one call."""
+async def _sample(endpoint: Endpoint, *more: tuple[str, str]) -> float:
+    """CPU seconds of one call, with that metadata beside the usual."""
     method = DEFINITION.methods[0]
-    wire: Any = _Wire(method.request())
+    wire: Any = _Wire(sample(method.request))
     keys = count()
     began = time.process_time()
     for _ in range(_CALLS // _BURST):
         for _ in range(_BURST):
-            metadata = Metadata.lower((("user-agent", "holdfast-benchmark"), ("idempotency-key", f"{next(keys)}")))
+            metadata = Metadata.lower(
+                (("user-agent", "holdfast-benchmark"), ("idempotency-key", f"{next(keys)}"), *more)
+            )
             call = Call(method, "grpc", wire, metadata, peer="ipv4:127.0.0.1:50000")
             call.deadline = call.started + 10.0
             await endpoint(call)
@@ -70,11 +84,16 @@ async def _sample(endpoint: Endpoint) -> float:
     return (time.process_time() - began) / _CALLS
 
 
-_OPTIONAL = {
-    "rate_limit": RateLimitPolicy("", rate=1e6, burst=1_000_000),
-    "idempotency": IdempotencyPolicy("idempotency-key", ttl=0.001, lock_ttl=0.001),
+_OPTIONAL: dict[str, dict[str, Any]] = {
+    "fault_injection": {"faults": (FaultPolicy(percent=0.0, abort="ABORTED"),)},
+    "rate_limit": {"rate_limit": RateLimitPolicy("", rate=1e6, burst=1_000_000)},
+    "validation": {"validation": ValidationPolicy(field_behavior=True)},
+    "idempotency": {"idempotency": IdempotencyPolicy("idempotency-key", ttl=0.001, lock_ttl=0.001)},
 }
-"""Mechanisms that are off unless a spec names them, by their fields of MethodPolicy; as one that refuses nothing."""
+"""Stages that are off unless a spec names them, and the fields of MethodPolicy that turn them on; none refuses a call."""
+
+_ISSUER = JwtIssuer("https://id.example.com", "shop", "https://id.example.com/jwks", ("ES256",), 30.0, "scope", "roles")
+_READER = AccessPolicy(any_scope=("shop.read", "shop.write"))
 
 
 def _stages(null: int, **mechanisms: Any) -> list[NamedStage]:
@@ -95,6 +114,7 @@ def _stages(null: int, **mechanisms: Any) -> list[NamedStage]:
         render=renderer(policies.observability.log_format),
         routes=DEFINITION.routes,
         errors=DEFINITION.errors,
+        inject_faults=True,
     )
     method = DEFINITION.methods[0]
     policy = replace(policies.methods[method.path], **mechanisms)
@@ -106,16 +126,43 @@ async def _costs(null: int, rounds: int) -> dict[str, float]:
     stages = _stages(null)
     endpoints: dict[str, Endpoint] = {stage.name: compose([stage], _nothing) for stage in stages}
     endpoints[""] = compose(stages, _nothing)
-    for name, policy in _OPTIONAL.items():
-        (stage,) = (stage for stage in _stages(null, **{name: policy}) if stage.name == name)
+    for name, mechanisms in _OPTIONAL.items():
+        (stage,) = (stage for stage in _stages(null, **mechanisms) if stage.name == name)
         endpoints[f"{name}, where it is on"] = compose([stage], _nothing)
+    return await _least(endpoints, rounds)
+
+
+async def _least(endpoints: dict[str, Endpoint], rounds: int, *more: tuple[str, str]) -> dict[str, float]:
+    """CPU seconds that each endpoint adds to a call with that metadata: the least of the rounds."""
     samples: dict[str, list[float]] = {name: [] for name in endpoints}
     bare: list[float] = []
     for _ in range(rounds):
-        bare.append(await _sample(_nothing))
+        bare.append(await _sample(_nothing, *more))
         for name, endpoint in endpoints.items():
-            samples[name].append(await _sample(endpoint))
+            samples[name].append(await _sample(endpoint, *more))
     return {name: min(taken) - min(bare) for name, taken in samples.items()}
+
+
+async def _access_costs(rounds: int) -> dict[str, float]:
+    """The same for a call with a token that was verified before."""
+    issuer = Issuer(_ISSUER)
+    token = issuer.token(_READER)
+
+    async def key_set(address: str) -> bytes:
+        return issuer.key_set()
+
+    verifier = TokenVerifier([_ISSUER], fetch=key_set)
+    await verifier.verify(token)
+    who = Authentication(Authenticator(verifier, "shop", certificates=False), lambda reason: None)
+    stages = [
+        NamedStage("authentication", who),
+        NamedStage("authorization", Authorization(_READER, "shop", lambda reason: None)),
+    ]
+    endpoints = {
+        "authentication, of a token seen before": compose(stages[:1], _nothing),
+        "authentication and authorization": compose(stages, _nothing),
+    }
+    return await _least(endpoints, rounds, ("authorization", f"Bearer {token}"))
 
 
 def main() -> None:
@@ -124,7 +171,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     given = parser.parse_args()
     null = os.open(os.devnull, os.O_WRONLY)
-    json.dump(uvloop.run(_costs(null, given.rounds)), sys.stdout)
+    costs = uvloop.run(_costs(null, given.rounds)) | uvloop.run(_access_costs(given.rounds))
+    json.dump(costs, sys.stdout)
 
 
 if __name__ == "__main__":
