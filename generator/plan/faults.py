@@ -17,7 +17,7 @@ from generator.spec.units import format_duration
 def faults_of(spec: Spec, service: str, method: str) -> tuple[tuple[int, Fault], ...]:
     """The faults that may hit the RPC, each with its index in the spec; `service` is its full name."""
     chaos = spec.body.chaos
-    if not chaos.enabled:
+    if not chaos.enabled or not chaos.allowed_environments:
         return ()
     selectors = candidates(service, method)
     return tuple(
