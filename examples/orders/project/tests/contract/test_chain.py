@@ -48,5 +48,6 @@ def writer() -> Iterator[LineWriter]:
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_stages_are_the_declared_ones_in_the_declared_order(scripted: Scripted, writer: LineWriter) -> None:
     declared = under_test(DEFINITION, mechanisms=MECHANISMS)
-    async with serving(declared, scripted.application, writer=writer) as served:
+    environment = next(iter(DEFINITION.policies.fault_environments), "production")
+    async with serving(declared, scripted.application, writer=writer, environment=environment) as served:
         assert served.server.chains == {path: chain for chain, paths in CHAINS.items() for path in paths}
