@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
@@ -246,9 +247,8 @@ async def test_a_caller_that_goes_away_while_its_last_request_is_served_cancels_
 
 
 async def test_a_web_socket_may_follow_other_requests() -> None:
-    upgrade = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13")
     async with serving(Wire()) as served, peer(served.rest_port) as caller:
-        caller.send(get("/v1/nope"), get("/v1/chat", *upgrade, f"sec-websocket-key: {'A' * 22}=="))
+        caller.send(get("/v1/nope"), get("/v1/chat", *UPGRADE))
         assert (await caller.answer())[0] == 404
         assert (await caller.answer())[0] == 101
         caller.send(Frame(Opcode.TEXT, b'{"i32": 7}').serialize(mask=True))
@@ -274,3 +274,48 @@ async def test_what_is_no_http_after_a_request_ends_the_connection_and_its_call(
         assert (await caller.answer())[0] == 400
         assert await caller.closed()
         await asyncio.wait_for(handler.cancelled.wait(), PATIENCE)
+
+
+# -- anything at all -----------------------------------------------------------------------------------------------
+
+UPGRADE = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", f"sec-websocket-key: {'A' * 22}==")
+REQUESTS = (
+    get("/v1/items?name=a"),
+    get("/v1/count/5", "accept: text/event-stream"),
+    get("/v1/chat", *UPGRADE),
+    get("/v1/items", "expect: 100-continue"),
+    post("/v1/items", b'{"i32": 1}'),
+    post("/v1/nope", b"x" * 3000),
+    post("/v1/items", b"x" * 5000, "connection: close"),
+    b"POST /v1/items HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    b"HEAD /v1/count/3 HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"GET /v1/items HTTP/1.0\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_comes_in_whatever_pieces_leaves_nothing_behind(seed: int) -> None:
+    random = Random(seed)
+    faults: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: faults.append(context))
+    async with serving(Wire(), definition(**rest_policy(max_body_bytes=2000))) as served:
+        before = asyncio.all_tasks()
+        for _ in range(100):
+            raw = bytearray(b"".join(random.choices(REQUESTS, k=random.randint(1, 6))))
+            for _ in range(random.choice([0, 0, 1, 3])):
+                raw[random.randrange(len(raw))] = random.randrange(256)
+            size = random.choice([20, 500, len(raw)])
+            async with peer(served.rest_port) as caller:
+                for start in range(0, len(raw), size):
+                    caller.send(raw[start : start + size])
+                    await asyncio.sleep(0)
+                if random.random() < 0.3:
+                    caller.writer.transport.abort()
+        if left := asyncio.all_tasks() - before:
+            _, left = await asyncio.wait(left, timeout=3)  # less than a WebSocket waits for a peer's last word
+        assert left == set()
+        assert (await served.http.get("/v1/items")).status_code == 200
+    assert faults == []
