@@ -17,6 +17,7 @@ VERSION = 1
 _HEADER = """\
 # Written by holdfast; commit it, do not edit it. It tells generated files from yours, so that yours are never lost.
 """
+_MOST = 32 << 20  # bytes
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _PIN = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
 _PLAIN = re.compile(r"[A-Za-z_/][A-Za-z0-9._/+-]*|\.[A-Za-z_][A-Za-z0-9._/+-]*/[A-Za-z0-9._/+-]*|sha256:[0-9a-f]{64}")
@@ -140,11 +141,11 @@ def load(content: bytes, file: str) -> Lock:
     """
     import yaml
 
-    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     place = Place(file)
+    if len(content) > _MOST:
+        raise _broken(place, f"it has more than {_MOST >> 20} MiB")
     try:
-        # A base loader makes strings, lists and mappings, nothing else.
-        document = yaml.load(content, Loader=loader)  # noqa: S506
+        document = _document(content)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = Place(file, mark.line + 1, mark.column + 1) if mark else place
@@ -156,6 +157,22 @@ def load(content: bytes, file: str) -> Lock:
             raise InputError.one(place, "lock-version", f"it was written by a later holdfast (version {version})", hint)
         raise _broken(place, "it is not a lock of a known version")
     return _Reader(place).lock(document)
+
+
+def _document(content: bytes) -> Any:
+    """The YAML as strings, lists and mappings, which is all that a base loader makes; a key stands once, or it raises."""
+    import yaml
+
+    base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
+    class Loader(base):  # type: ignore[misc]  # whichever of the two there is
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len(names) > len(set(names)):
+                raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+            return super().construct_mapping(node, deep=deep)
+
+    return yaml.load(content, Loader=Loader)  # noqa: S506
 
 
 def _broken(place: Place, message: str) -> InputError:

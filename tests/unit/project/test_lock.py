@@ -105,6 +105,10 @@ def test_a_path_that_leaves_the_project_is_refused(path: str) -> None:
         b"version: 1\ngenerator: x\ntools: {}\ninputs: {}\nfiles: {a: {owner: appended, template: t, layer: l, stubs: 1}}",
         b"!!python/object/apply:os.system [echo]",
         b"[" * 10_000,
+        b"version: 1\ngenerator: x\ngenerator: y\ntools: {}\ninputs: {}\nfiles: {}",
+        b"version: 1\ngenerator: x\ntools: {}\ninputs: {}\nfiles: {a: {owner: seeded}, a: {owner: managed}}",
+        b"version: 1\ngenerator: x\ntools: {}\ninputs: {[a]: b}\nfiles: {}",
+        b"#" * (33 << 20),
     ],
 )
 def test_what_is_no_lock_is_one_finding(content: bytes) -> None:
@@ -117,3 +121,11 @@ def test_what_is_no_lock_is_one_finding(content: bytes) -> None:
 def test_a_lock_of_a_later_version_says_so() -> None:
     with pytest.raises(InputError, match="written by a later holdfast"):
         load(b"version: 2\n", "lock.yaml")
+
+
+def test_aliases_cannot_make_much_of_little() -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    document = f"version: 1\ngenerator: x\ntools: {{}}\ninputs: {{}}\nfiles: {{a: *a39}}\n{bomb}"
+
+    with pytest.raises(InputError, match="lock-unreadable"):
+        load(f"{bomb}{document.partition('a0:')[0]}".encode(), "lock.yaml")
