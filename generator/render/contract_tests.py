@@ -38,6 +38,14 @@ _MECHANISMS = {
     "test_streaming": "streaming",
 }
 
+# What is tested where a call to a dependency has that stage.
+_OUTGOING = {
+    "test_dependency_breakers": "circuit_breaker",
+    "test_dependency_bulkheads": "bulkhead",
+    "test_dependency_hedging": "hedging",
+    "test_dependency_retries": "retry",
+}
+
 
 def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) -> Iterator[File]:
     """Every emitted test file; `dependencies` says whether there are any to call.
@@ -67,8 +75,9 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
         path = "tests/contract/test_cors.py"
         yield path, path, Owner.MANAGED, {}
     if dependencies:
-        path = "tests/contract/test_dependencies.py"
-        yield path, path, Owner.MANAGED, {}
+        for module in ("test_dependencies", *_outgoing(plan)):
+            path = f"tests/contract/{module}.py"
+            yield path, path, Owner.MANAGED, {}
     for service in services:
         if service.methods:
             closed = {method.rpc.path for method in plan.methods if method.access is not None and method.access.denies}
@@ -95,3 +104,8 @@ def _is_checked(plan: Plan, method: MethodView) -> bool:
     """Whether a sample may break rules of the contract that are checked: it is made of types alone."""
     made = next(one for one in plan.methods if one.rpc.path == method.path)
     return made.validation is not None and made.validation.protovalidate
+
+
+def _outgoing(plan: Plan) -> Iterator[str]:
+    stages = {stage for dependency in plan.dependencies for call in dependency.calls for stage in call.chain}
+    return (module for module, stage in _OUTGOING.items() if stage in stages)

@@ -37,10 +37,10 @@ def _without(stage: str, noticed_by: str) -> Mutation:
     return Mutation(f"no {stage} stage", "runtime/pipeline.py", code, noticed_by)
 
 
-def _passing(module: str, stage: str, noticed_by: str) -> Mutation:
+def _passing(module: str, stage: str, noticed_by: str, folder: str = "stages") -> Mutation:
     """The stage is in its place, and does nothing."""
     code = f"async def _pass(self, call, proceed):\n    await proceed(call)\n\n\n{stage}.__call__ = _pass\n"
-    return Mutation(f"a {stage} that does nothing", f"runtime/stages/{module}.py", code, noticed_by)
+    return Mutation(f"a {stage} that does nothing", f"runtime/{folder}/{module}.py", code, noticed_by)
 
 
 def _swapped(first: str, second: str) -> Mutation:
@@ -315,5 +315,38 @@ Call.requests = _all_first
         "gen/services/__init__.py",
         "SERVICES[0].METHODS = SERVICES[0].METHODS[:-1]\n",
         "test_every_rpc_of_the_contract_is_served_and_no_other",
+    ),
+)
+
+
+# The same for calls to dependencies, in a project that has some.
+CLIENT_MUTATIONS = (
+    _passing("total_timeout", "TotalTimeout", "test_the_deadline_goes_onward", "client"),
+    _passing("attempt_timeout", "Adaptive", "test_the_deadline_goes_onward", "client"),
+    _passing("retry", "Retry", "test_a_call_that_keeps_failing_is_made_as_often_as_declared", "client"),
+    _passing(
+        "hedging",
+        "Hedging",
+        "test_a_slow_attempt_gets_another_beside_it_and_is_cancelled_when_that_answers",
+        "client",
+    ),
+    _passing(
+        "circuit_breaker",
+        "CircuitBreaker",
+        "test_the_breaker_opens_when_declared_and_closes_once_calls_go_well_again",
+        "client",
+    ),
+    _passing("bulkhead", "Bulkhead", "test_no_more_calls_run_at_once_than_declared", "client"),
+    Mutation(
+        "a breaker that never closes",
+        "runtime/policies/breaker.py",
+        "Breaker.success = lambda self, permit, now, took: None\n",
+        "test_the_breaker_opens_when_declared_and_closes_once_calls_go_well_again",
+    ),
+    Mutation(
+        "retries of whatever fails",
+        "runtime/client/retry.py",
+        "Retry._may = lambda self, outgoing, error: outgoing.attempt < self._policy.max_attempts\n",
+        "test_a_call_that_keeps_failing_is_made_as_often_as_declared",
     ),
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tests.e2e.mutations import MUTATIONS, Mutation
+from tests.e2e.mutations import CLIENT_MUTATIONS, MUTATIONS, Mutation
 from tests.e2e.projects import emit
 
 CONTRACT = Path(__file__).parent / "everything"
@@ -68,6 +68,22 @@ def test_the_emitted_tests_are_typed_formatted_and_clean(project: Path) -> None:
 def test_what_is_broken_is_noticed(impatient: Path, mutation: Mutation) -> None:
     with mutation.applied(impatient / "src" / "everything"):
         assert failed(impatient, mutation.noticed_by) == {mutation.noticed_by}
+
+
+@pytest.fixture(scope="module")
+def impatient_caller(orders_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a project that calls dependencies, as impatient."""
+    dest = tmp_path_factory.mktemp("contract_tests") / "orders"
+    shutil.copytree(orders_project, dest)
+    with (dest / "src" / "orders" / "runtime" / "testing" / "scripted.py").open("a") as file:
+        file.write("\n\nPATIENCE = 1.0\n")
+    return dest
+
+
+@pytest.mark.parametrize("mutation", CLIENT_MUTATIONS, ids=lambda mutation: f"{mutation}: {mutation.noticed_by}")
+def test_what_is_broken_of_calls_to_dependencies_is_noticed(impatient_caller: Path, mutation: Mutation) -> None:
+    with mutation.applied(impatient_caller / "src" / "orders"):
+        assert failed(impatient_caller, mutation.noticed_by) == {mutation.noticed_by}
 
 
 def test_descriptors_that_are_not_the_contracts_are_noticed(impatient: Path) -> None:

@@ -10,7 +10,7 @@ from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
 from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
 from .serving import MECHANISMS, Served, nothing_left_running, serving, under_test
-from .virtual_clock import VirtualClock
+from .virtual_clock import HurriedClock, VirtualClock
 
 __all__ = [
     "MECHANISMS",
@@ -19,6 +19,7 @@ __all__ = [
     "Client",
     "Entry",
     "Failure",
+    "HurriedClock",
     "Messages",
     "Outcome",
     "Received",
