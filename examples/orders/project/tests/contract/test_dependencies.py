@@ -43,7 +43,10 @@ async def chain(scripted: Scripted) -> AsyncIterator[Chain]:
 @pytest.mark.parametrize("deadline", [None, 20.0])
 async def test_the_deadline_goes_onward(chain: Chain, entry: Entry, call: Outgoing, deadline: float | None) -> None:
     policy = DEFINITION.policies.dependencies[call.dependency].of(call.method.path)
-    bounds = (policy.attempt_timeout, policy.total_timeout, (deadline or DEADLINE.default) - RESERVE)
+    attempt, adaptive = policy.attempt_timeout, policy.adaptive_timeout
+    if adaptive is not None:  # nothing has gone wrong yet
+        attempt = min(adaptive.ceiling, max(adaptive.floor, attempt or 0.0))
+    bounds = (attempt, policy.total_timeout, (deadline or DEADLINE.default) - RESERVE)
     expected = min(bound for bound in bounds if bound is not None)
     outcome = await chain.call(entry, call, deadline=deadline)
     assert outcome.succeeded, outcome
