@@ -8,18 +8,14 @@ import pytest
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
-from orders.runtime.testing import waiting
+from orders.runtime.testing import PATIENCE, waiting
 from orders.runtime.testing.calling import calling, targets
 from orders.runtime.testing.dependencies import Outgoing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(
-    POLICIES,
-    InventoryClient,
-    PaymentsClient,
-)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, )
 CONFINED = [call for call, target in TARGETS.items() if target.policy.bulkhead]
 
 
@@ -34,7 +30,8 @@ async def test_no_more_calls_run_at_once_than_declared(call: Outgoing) -> None:
         await peer.stand_in.have_arrived(len(running))
         surplus = asyncio.create_task(peer.failure(call))
         await peer.clock.advance(policy.max_wait)
-        assert (await surplus).rejected_by == "bulkhead"
+        async with asyncio.timeout(PATIENCE):
+            assert (await surplus).rejected_by == "bulkhead"
         assert len(peer.stand_in.received) == len(running)
         finish.set()
         await asyncio.gather(*running)

@@ -15,11 +15,7 @@ from orders.runtime.testing.dependencies import Outgoing, answering_samples
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(
-    POLICIES,
-    InventoryClient,
-    PaymentsClient,
-)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, )
 HEDGED = [call for call, target in TARGETS.items() if target.hedging]
 
 
@@ -38,6 +34,6 @@ async def test_a_slow_attempt_gets_another_beside_it_and_is_cancelled_when_that_
         called = asyncio.create_task(peer.call(call))
         slow = await peer.stand_in.arrived()
         await peer.clock.advance(policy.delay)
+        await peer.stand_in.have_arrived(2)
         await called
-        assert len(peer.stand_in.received) == 2
         await slow.until_cancelled()

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from ..runtime.snapshot import (
+    AdaptiveTimeoutPolicy,
     AdminPolicy,
+    BreakerPolicy,
+    BulkheadPolicy,
     DeadlinePolicy,
     DependencyPolicy,
     GrpcPolicy,
+    HedgingPolicy,
     IdempotencyPolicy,
     Keepalive,
     LifecyclePolicy,
@@ -16,6 +20,8 @@ from ..runtime.snapshot import (
     OutgoingPolicy,
     RateLimitPolicy,
     RestPolicy,
+    RetryBudgetPolicy,
+    RetryPolicy,
     Snapshot,
     UnmappedPolicy,
 )
@@ -98,7 +104,63 @@ POLICIES = Snapshot(
     dependencies={
         "inventory": DependencyPolicy(
             target="dns:///inventory:50051",
-            calls=OutgoingPolicy(total_timeout=0.9),
+            calls=OutgoingPolicy(
+                attempt_timeout=0.4,
+                total_timeout=0.9,
+                retry=RetryPolicy(
+                    max_attempts=3,
+                    initial_backoff=0.05,
+                    max_backoff=0.5,
+                    backoff_multiplier=2.0,
+                    jitter="full",
+                    codes=frozenset({"UNAVAILABLE"}),
+                    budget=RetryBudgetPolicy(percent=20.0, min_per_second=3.0, window=10.0),
+                ),
+                circuit_breaker=BreakerPolicy(
+                    failure_rate=50.0,
+                    minimum_calls=20,
+                    window_calls=None,
+                    window_seconds=30.0,
+                    open_initial=5.0,
+                    open_max=60.0,
+                    open_multiplier=2.0,
+                    open_jitter=0.2,
+                    half_open_calls=5,
+                    half_open_max_wait=30.0,
+                ),
+                bulkhead=BulkheadPolicy(max_concurrent_calls=50, max_wait=0.0),
+                adaptive_timeout=AdaptiveTimeoutPolicy(floor=0.1, ceiling=0.9),
+            ),
+            methods={
+                "/inventory.v1.InventoryService/GetStock": OutgoingPolicy(
+                    attempt_timeout=0.4,
+                    total_timeout=0.9,
+                    retry=RetryPolicy(
+                        max_attempts=3,
+                        initial_backoff=0.05,
+                        max_backoff=0.5,
+                        backoff_multiplier=2.0,
+                        jitter="full",
+                        codes=frozenset({"UNAVAILABLE"}),
+                        budget=RetryBudgetPolicy(percent=20.0, min_per_second=3.0, window=10.0),
+                    ),
+                    hedging=HedgingPolicy(max_attempts=2, delay=0.15, non_fatal_codes=frozenset({"UNAVAILABLE"})),
+                    circuit_breaker=BreakerPolicy(
+                        failure_rate=50.0,
+                        minimum_calls=20,
+                        window_calls=None,
+                        window_seconds=30.0,
+                        open_initial=5.0,
+                        open_max=60.0,
+                        open_multiplier=2.0,
+                        open_jitter=0.2,
+                        half_open_calls=5,
+                        half_open_max_wait=30.0,
+                    ),
+                    bulkhead=BulkheadPolicy(max_concurrent_calls=50, max_wait=0.0),
+                    adaptive_timeout=AdaptiveTimeoutPolicy(floor=0.1, ceiling=0.9),
+                )
+            },
             idempotent=frozenset(
                 {
                     "/inventory.v1.InventoryService/GetStock",
@@ -107,7 +169,21 @@ POLICIES = Snapshot(
                 }
             ),
         ),
-        "payments": DependencyPolicy(target="dns:///payments:50051", calls=OutgoingPolicy(total_timeout=2.0)),
+        "payments": DependencyPolicy(
+            target="dns:///payments:50051",
+            calls=OutgoingPolicy(
+                total_timeout=2.0,
+                circuit_breaker=BreakerPolicy(
+                    failure_threshold=10,
+                    open_initial=2.0,
+                    open_max=60.0,
+                    open_multiplier=2.0,
+                    open_jitter=0.2,
+                    half_open_calls=5,
+                    half_open_max_wait=30.0,
+                ),
+            ),
+        ),
     },
-    hash="e68fde73cbb8cbc4",
+    hash="a12f4c63488dcb2b",
 )
