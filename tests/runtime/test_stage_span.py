@@ -40,8 +40,8 @@ class Recorded:
             else Tracing(tracer, sampler(name, ratio), ids, provider.shutdown)
         )
 
-    async def run(self, call: Call, proceed: Endpoint) -> None:
-        await Span(self.tracing, ECHO, {"/v1/echo": "POST"}, random.getrandbits)(call, proceed)
+    async def run(self, call: Call, proceed: Endpoint, scheme: str = "http") -> None:
+        await Span(self.tracing, ECHO, {"/v1/echo": "POST"}, random.getrandbits, scheme=scheme)(call, proceed)
 
     def only(self) -> ReadableSpan:
         (span,) = self.all()
@@ -97,6 +97,13 @@ async def test_a_grpc_span_has_the_rpc_attributes() -> None:
         "rpc.method": "sample.v1.Sample/Echo",
         "rpc.response.status_code": "OK",
     }
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_rest_span_tells_whether_it_was_under_tls(scheme: str) -> None:
+    recorded = Recorded()
+    await recorded.run(root_call(protocol="rest", route="/v1/echo"), well, scheme)
+    assert (recorded.only().attributes or {})["url.scheme"] == scheme
 
 
 async def test_a_rest_span_has_the_http_attributes() -> None:

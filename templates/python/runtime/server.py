@@ -220,6 +220,7 @@ class Server:
             auth=policies.auth,
             dependencies=self.settings.reached(policies.dependencies),
             inject_faults=self._inject_faults(),
+            secure=policies.tls is not None,
             resilience=self._resilience,
             shared=self._shared,
         )

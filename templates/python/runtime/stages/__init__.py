@@ -39,7 +39,13 @@ def _span(method: Method, policy: MethodPolicy, environment: Environment) -> Sta
         return None
     from . import span  # only here: OpenTelemetry takes long to import
 
-    return span.Span(environment.tracing, method, environment.verbs(method), environment.random.getrandbits)
+    return span.Span(
+        environment.tracing,
+        method,
+        environment.verbs(method),
+        environment.random.getrandbits,
+        scheme="https" if environment.secure else "http",
+    )
 
 
 STAGES: tuple[tuple[str, ForMethod], ...] = (

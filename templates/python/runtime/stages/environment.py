@@ -47,6 +47,7 @@ class Environment:
     service: str = ""  # its name, which what it keeps elsewhere is kept under
     auth: AuthPolicy | None = None
     inject_faults: bool = False
+    secure: bool = False  # whether the ports speak TLS
     dependencies: Mapping[str, DependencyPolicy] = field(default_factory=dict)  # with the targets that this process has
     resilience: Resilience | None = None  # None where nobody judges how the service is
     shared: Shared = field(default_factory=Shared)

@@ -45,15 +45,22 @@ class Span:
     A call that is not sampled gets no span, only a span context that keeps its children unsampled too.
     """
 
-    __slots__ = ("_method", "_random_bits", "_tracing", "_verbs")
+    __slots__ = ("_method", "_random_bits", "_scheme", "_tracing", "_verbs")
 
     def __init__(
-        self, tracing: Tracing, method: Method, verbs: Mapping[str, str], random_bits: Callable[[int], int]
+        self,
+        tracing: Tracing,
+        method: Method,
+        verbs: Mapping[str, str],
+        random_bits: Callable[[int], int],
+        *,
+        scheme: str = "http",
     ) -> None:
         self._tracing = tracing
         self._method = method
         self._verbs = verbs
         self._random_bits = random_bits
+        self._scheme = scheme  # of REST calls
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         trace_id = int(call.trace_id, 16)
@@ -104,7 +111,7 @@ class Span:
         else:
             verb, route = self._verbs.get(call.route or "", "_OTHER"), call.route or ""
             name = f"{verb} {route}"
-            attributes |= {"http.request.method": verb, "http.route": route, "url.scheme": "http"}
+            attributes |= {"http.request.method": verb, "http.route": route, "url.scheme": self._scheme}
         if call.span_id:
             context = _remote(call, trace_id)
         else:
