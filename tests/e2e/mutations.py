@@ -147,6 +147,45 @@ MUTATIONS = (
     _swapped("idempotency", "deadline"),
     _without("deadline", "test_a_call_that_outlives_the_default_deadline_is_stopped"),
     _without("deadline", "test_a_call_with_too_little_time_left_never_reaches_the_handler"),
+    _without("load_shedding", "test_sheddable_work_is_refused_from_the_declared_lag_on_until_it_has_cooled_off"),
+    _without("concurrency_limit", "test_as_many_calls_run_at_once_as_declared_and_not_one_more"),
+    Mutation(
+        "permits that are never given back",
+        "runtime/policies/concurrency.py",
+        "Limiter.release = lambda self, rank: None\n",
+        "test_callers_that_go_away_leave_room_for_others",
+    ),
+    Mutation(
+        "shares for nobody",
+        "runtime/policies/concurrency.py",
+        """
+def _acquire(self, rank):
+    admitted = self.in_flight < self.limit.limit
+    if admitted:
+        self.in_flight += 1
+        self._by_level[rank] += 1
+    return admitted
+
+
+Limiter.acquire = _acquire
+""",
+        "test_the_less_critical_calls_go_first_once_the_limit_is_reached",
+    ),
+    _without("fallback", "test_a_failure_is_answered_by_the_declared_fallback"),
+    _without("fallback", "test_a_breakers_fallback_answers_while_it_is_open_and_not_before"),
+    _without("circuit_breaker", "test_it_opens_at_the_declared_failures_and_closes_again"),
+    Mutation(
+        "a breaker that counts what is the caller's doing",
+        "runtime/stages/circuit_breaker.py",
+        "def is_failure(error, table):\n    return True\n",
+        "test_what_is_the_callers_own_doing_does_not_open_it",
+    ),
+    _without("health_score", "test_a_degraded_service_refuses_sheddable_work_until_it_is_well_again"),
+    _without("streaming", "test_a_stream_without_messages_is_ended_after_the_declared_time"),
+    _without("streaming", "test_a_stream_that_lasts_longer_than_declared_is_ended"),
+    _without("streaming", "test_a_message_may_have_as_many_bytes_as_allowed_and_not_one_more"),
+    _swapped("fallback", "circuit_breaker"),
+    _swapped("concurrency_limit", "fallback"),
     _without("error_mapper", "test_an_exception_of_no_table_is_answered_without_its_text"),
     Mutation(
         "deadlines without their maximum",

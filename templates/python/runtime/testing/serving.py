@@ -26,13 +26,13 @@ _METADATA_ROOM = 16 << 10  # bytes
 AMPLE: Final = DeadlinePolicy(default=60.0, max=120.0, min_remaining=0.0, reserve=0.0)
 """Deadlines that no test runs into, however small the declared ones are."""
 
-MECHANISMS: Final = frozenset(field.name for field in fields(MethodPolicy) if field.default is not MISSING)
-"""The fields of `MethodPolicy` that a method may do without."""
-
 _OFF: Final[Mapping[str, Any]] = {
     field.name: field.default for field in fields(MethodPolicy) if field.default is not MISSING
 }
 """Every mechanism that a method may do without, turned off."""
+
+MECHANISMS: Final = frozenset({*_OFF, "score"})
+"""The fields of `MethodPolicy` that a method may do without, and the service's own score."""
 
 
 @dataclass(frozen=True, slots=True)
