@@ -30,10 +30,14 @@ from shop.runtime.metadata import Metadata
 from shop.runtime.pipeline import NamedStage, arrange, compose
 from shop.runtime.snapshot import (
     AccessPolicy,
+    BreakerPolicy,
+    ConcurrencyPolicy,
+    FallbackPolicy,
     FaultPolicy,
     IdempotencyPolicy,
     JwtIssuer,
     RateLimitPolicy,
+    SheddingPolicy,
     ValidationPolicy,
 )
 from shop.runtime.stages import built_in
@@ -89,6 +93,10 @@ _OPTIONAL: dict[str, dict[str, Any]] = {
     "rate_limit": {"rate_limit": RateLimitPolicy("", rate=1e6, burst=1_000_000)},
     "validation": {"validation": ValidationPolicy(field_behavior=True)},
     "idempotency": {"idempotency": IdempotencyPolicy("idempotency-key", ttl=0.001, lock_ttl=0.001)},
+    "load_shedding": {"load_shedding": SheddingPolicy(1e6, 1e6, 1.0)},
+    "concurrency_limit": {"concurrency": ConcurrencyPolicy("", "gradient2", 1000, 1000, 1000)},
+    "fallback": {"fallback": FallbackPolicy("cache")},
+    "circuit_breaker": {"breaker": BreakerPolicy(failure_threshold=15, failure_rate=50)},
 }
 """Stages that are off unless a spec names them, and the fields of MethodPolicy that turn them on; none refuses a call."""
 

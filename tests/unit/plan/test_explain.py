@@ -26,10 +26,14 @@ def plan() -> Plan:
     return build(contract, spec, name="orders", package="orders")
 
 
+def _chain(plan: Plan, name: str) -> tuple[str, ...]:
+    return next(method.chain for method in plan.methods if method.rpc.name == name)
+
+
 def test_a_method_shows_its_routes_its_chain_and_the_line_behind_each_value(plan: Plan) -> None:
     text = to_text(plan, "CreateOrder")
     assert re.search(r"route  POST /v1/{parent=customers/\*}/orders  body: order  \(.*orders.proto:\d+:\d+\)", text)
-    assert tuple(re.findall(r"^ +\d+ (\w+)", text, re.MULTILINE)) == plan.methods[0].chain
+    assert tuple(re.findall(r"^ +\d+ (\w+)", text, re.MULTILINE)) == _chain(plan, "CreateOrder")
     deadline = next(line for line in text.splitlines() if "deadline.default" in line)
     assert "5s" in deadline
     assert "profile write" in deadline
