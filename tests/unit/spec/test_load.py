@@ -187,7 +187,7 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
         ("observability: {traces: {ratio: 1.5}}", "1.5 must be at most 1"),
         ("observability: {propagate: {metadata: [X-Tenant]}}", "metadata names are lower-case letters"),
         ("auth: {jwt: {issuer: a, audience: b}}", "missing-key: spec.auth.jwt needs jwks"),
-        ("chaos: {faults: [{percent: 5, dependencies: [x]}]}", "unknown-dependency"),
+        ("chaos: {faults: [{percent: 5, latency: 1s, dependencies: [x]}]}", "unknown-dependency"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_a_way_out(text: str, finding: str) -> None:

@@ -81,7 +81,7 @@ spec:
     clientCertificates: true
     rules: {Adds: {}, grpc.reflection.v1.ServerReflection/*: {}}
     public: [grpc.health.v1.Health/*, grpc.health.v1.Health/Chek, Cart/Get]
-  chaos: {faults: [{percent: 1, methods: [Ad]}]}
+  chaos: {faults: [{percent: 1, abort: ABORTED, methods: [Ad]}]}
 """
     assert [str(finding) for finding in sorted(check_selectors(load_text(text, "s.yaml"), SERVICES))] == [
         "s.yaml:3:5: unknown-method: no method of the contract matches 'Gett'; did you mean 'Get'?",
@@ -90,7 +90,7 @@ spec:
         "s.yaml:10:13: unknown-method: no method of the contract matches 'Adds'; did you mean 'Add'?",
         "s.yaml:11:39: unknown-method: no method of the contract matches 'grpc.health.v1.Health/Chek'; did you mean 'grpc.health.v1.Health/Check'?",
         "s.yaml:11:67: unknown-method: no method of the contract matches 'Cart/Get'; did you mean 'Carts/Get'?",
-        "s.yaml:12:43: unknown-method: no method of the contract matches 'Ad'; did you mean 'Add'?",
+        "s.yaml:12:59: unknown-method: no method of the contract matches 'Ad'; did you mean 'Add'?",
     ]
 
 
