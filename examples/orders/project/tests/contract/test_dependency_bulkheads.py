@@ -15,7 +15,7 @@ from orders.runtime.testing.dependencies import Outgoing
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, )
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
 CONFINED = [call for call, target in TARGETS.items() if target.policy.bulkhead]
 
 
