@@ -17,6 +17,7 @@ from generator.plan.idempotency import check_idempotency
 from generator.plan.model import MethodPlan, Plan, ServicePlan
 from generator.plan.routes import expose, resolve_routes
 from generator.plan.validation import Rules
+from generator.plan.work import check_work
 from generator.spec.layers import BUILT_IN, Layer, method_layers
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy
@@ -75,7 +76,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         dependencies=dependencies,
         domain=body.errors.domain or spec.metadata.name or name,
         errors=rows,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *check_work(spec, services, dependencies)),
         beside=access_beside(spec),
     )
 

@@ -10,8 +10,11 @@ from generator.errors import InputError, Place, printable
 from generator.plan.chain import STAGES
 from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, OutgoingPlan, Plan, ServicePlan
 from generator.plan.outgoing import is_idempotent
+from generator.plan.work import longest
+from generator.spec.layers import method_calls
 from generator.spec.resolve import Setting
 from generator.spec.selectors import match, parse_selector
+from generator.spec.units import format_duration
 
 
 def to_text(plan: Plan, selector: str = "") -> str:
@@ -81,6 +84,11 @@ def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
     for setting in method.settings:
         if setting.path == "auth.public":
             yield f"  access  {_origin(setting)}: anyone may call"
+    calls = method_calls(plan.spec, method.rpc.path[1:].rpartition("/")[0], method.rpc.name)
+    if calls:
+        needed = longest(calls, plan.dependencies)
+        within = "" if needed is None else f"  within {format_duration(needed)}"
+        yield f"  calls  {printable(', then '.join(' and '.join(group) for group in calls))}{within}"
     for number, name in enumerate(method.chain, 1):
         stage = next(rule for rule in STAGES if rule.name == name)
         yield f"  {number:>2} {name:<13} {stage.what}"

@@ -34,7 +34,6 @@ CLIENT_MECHANISMS: tuple[NotYet, ...] = (
     NotYet("rateLimiter", off=(False,)),
 )
 SECTIONS: tuple[NotYet, ...] = (
-    NotYet("spec.methods.*.calls", off=([],)),
     NotYet("spec.dependencies.*.optional", off=(False,)),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),
     NotYet("spec.slos", off=([],)),

@@ -173,3 +173,26 @@ def test_a_method_that_is_called_in_another_way_has_a_policy_of_its_own(tmp_path
     (stock,) = plan(tmp_path, STOCK + "      methods: {Count: {timeout: {attempt: 50ms}}}\n").dependencies
     attempts = {call.rpc.name: call.policy.timeout.attempt for call in stock.calls if call.policy.timeout}
     assert attempts == {"Reserve": 0.3, "Watch": 0.3, "Count": 0.05, "Load": 0.3, "List": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("calls", "deadline", "told"),
+    [
+        ("[[stock]]", "900ms", False),
+        ("[[stock]]", "800ms", True),
+        ("[[stock], [slow]]", "3s", False),
+        ("[[stock], [slow]]", "2800ms", True),
+        ("[[stock, slow]]", "2s", False),
+        ("[[stock], [unbounded]]", "1s", False),
+        ("[]", "1s", False),
+    ],
+)
+def test_a_deadline_that_is_too_short_for_the_work_is_warned_of(
+    tmp_path: Path, calls: str, deadline: str, told: bool
+) -> None:
+    others = STOCK.replace("    stock:", "    slow:").replace("900ms", "2s").replace("300ms", "2s")
+    unbounded = "    unbounded: {contract: stock.proto, target: dns:///x:1}\n"
+    methods = f"  methods:\n    Buy: {{deadline: {{default: {deadline}}}, calls: {calls}}}\n"
+    made = plan(tmp_path, STOCK + others + unbounded + methods)
+    assert [warning.id for warning in made.warnings] == (["deadline-too-short"] if told else [])
+    assert ("calls  stock" in to_text(made, "Buy")) is (calls != "[]")
