@@ -11,7 +11,7 @@ import gzip
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,9 @@ class Answering(Wire):
 
     async def unary(self, request: Any, call: Any) -> Any:
         return Item(name=request.name[:10])
+
+    async def deposit(self, requests: AsyncIterator[Any], call: Any) -> Any:
+        return Item(i32=len([part async for part in requests]))
 
 
 @dataclass
