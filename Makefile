@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 
-.PHONY: help system test lint unit corpus fuzz bench demo examples clean
+.PHONY: help system test lint unit mutations corpus fuzz bench demo examples clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ lint: $(VENV)/.installed ## Format check, lint and types
 
 unit: $(VENV)/.installed ## Unit, runtime, golden and end-to-end tests
 	$(BIN)/pytest -n $(JOBS)
+
+mutations: $(VENV)/.installed ## Break emitted projects in every way listed, and print which contract test notices
+	$(BIN)/pytest -n $(JOBS) -v -k noticed tests/e2e/test_contract_tests.py
 
 corpus: $(VENV)/.installed ## Emit, type-check and contract-test services that others wrote (needs npm)
 	$(BIN)/pytest tests/corpus
