@@ -14,12 +14,10 @@ from generator.errors import Place
 from generator.project.baseline import Baseline
 from generator.project.disk import Disk
 from generator.project.lock import Lock
+from generator.project.own_code import own_files, parsed, uses
 from generator.project.paths import shown
 from generator.project.stubs import method_line
-from generator.render.emit import Owner
 from generator.render.naming import pb_modules
-
-_OWN_CODE = ("src", "tests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Hits:
         for path in self._own_files:
             tree = self._tree(path)
             if tree is not None:
-                for line, name in sorted(set(_uses(tree, path, module, names))):
+                for line, name in sorted(set(uses(tree, path, module, names))):
                     yield Hit(f"imports {name}", Place(shown(self.disk.project, path), line))
 
     def _lost(self, found: Break) -> tuple[str, frozenset[str] | None]:
@@ -116,19 +114,12 @@ class Hits:
 
     @cached_property
     def _own_files(self) -> tuple[str, ...]:
-        known = self.lock.files if self.lock else {}
-        managed = {path for path, locked in known.items() if locked.owner is Owner.MANAGED}
-        paths = (path for folder in _OWN_CODE for path in self.disk.below(folder))
-        return tuple(sorted(path for path in paths if path.endswith(".py") and path not in managed))
+        return own_files(self.disk, self.lock)
 
     def _tree(self, path: str) -> ast.Module | None:
         """The file as it parses, None where it does not."""
         if path not in self._trees:
-            content = self.disk.read(path)
-            try:
-                self._trees[path] = ast.parse(content) if content is not None else None
-            except (SyntaxError, ValueError, RecursionError):
-                self._trees[path] = None
+            self._trees[path] = parsed(self.disk, path)
         return self._trees[path]
 
 
@@ -145,36 +136,6 @@ def _exported(file: FileNode) -> frozenset[str]:
     enums = [name for name in file.enums if "." not in name]
     values = {value for name in enums for values in file.enums[name].values.values() for value in values}
     return frozenset({*enums, *values, *(name for name in file.messages if "." not in name)})
-
-
-def _uses(tree: ast.Module, path: str, module: str, names: frozenset[str] | None) -> Iterator[tuple[int, str]]:
-    """The lines of a file that import from `module`, or through it, one of `names`; None is any of them."""
-    folder, _, stem = module.rpartition(".")
-    aliases: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            source = _absolute(node, path)
-            for alias in node.names:
-                if source == module and (names is None or alias.name in names or alias.name == "*"):
-                    yield alias.lineno, alias.name
-                elif source == folder and alias.name == stem:
-                    aliases[alias.asname or alias.name] = alias.lineno
-        elif isinstance(node, ast.Import):
-            aliases |= {alias.asname or alias.name: alias.lineno for alias in node.names if alias.name == module}
-    if names is None:
-        yield from ((line, stem) for line in aliases.values())
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and node.attr in names and ast.unparse(node.value) in aliases:
-            yield node.lineno, f"{stem}.{node.attr}"
-
-
-def _absolute(node: ast.ImportFrom, path: str) -> str:
-    """The module that an import names; a relative one from the file's own."""
-    if not node.level:
-        return node.module or ""
-    package = path.removeprefix("src/").split("/")[: -node.level]
-    return ".".join([*package, *([node.module] if node.module else [])])
 
 
 def listed(hits: Iterable[Hit], most: int) -> str:

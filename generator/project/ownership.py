@@ -10,6 +10,7 @@ from generator.project import handlers
 from generator.project.changes import Action, Change, Changes, Fault
 from generator.project.disk import Disk
 from generator.project.lock import Handled, Lock, Locked, digest
+from generator.project.own_code import lost_imports
 from generator.project.paths import LOCK, UPSTREAM_FILES, shown
 from generator.project.stubs import append_stubs
 from generator.render.emit import Emit, Owner
@@ -60,6 +61,8 @@ def decide(disk: Disk, emits: Sequence[Emit], before: Lock | None, after: Lock, 
             message = "--force names nothing that is generated"
             decisions.refused.append(Finding(Place(shown(disk.project, name)), "unknown-path", message))
     decisions.notes += handlers.unwired(disk, emits)
+    gone = [change.path for change in decisions.files if change.owner is Owner.MANAGED and change.after is None]
+    decisions.notes += lost_imports(disk, before, gone)
     return Changes(
         files=tuple(sorted(decisions.files, key=lambda change: change.path)),
         refused=tuple(decisions.refused),

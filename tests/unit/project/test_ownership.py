@@ -269,6 +269,25 @@ def test_a_service_that_left_the_contract_leaves_its_handler(tmp_path: Path) -> 
     assert (tmp_path / "src/p/handlers/shop.py").exists()
 
 
+def test_each_line_of_the_users_code_that_imports_what_is_gone_is_told(tmp_path: Path) -> None:
+    base = managed("src/p/gen/services/shop.py", b"class ShopBase: ...\n")
+    other = managed("src/p/gen/errors.py", b"")
+    app = seeded("src/p/app.py", b"from .gen import errors\nfrom .gen.services.shop import ShopBase\n")
+    test = seeded("tests/test_shop.py", b"import pytest\nimport p.gen.services.shop\nfrom p.gen.services import shop\n")
+    generated(tmp_path, base, other, app, test)
+    (tmp_path / "src/p/mine.py").write_bytes(b"import os\n\nfrom p.gen.services.shop import (\n    ShopBase,\n)\n")
+    (tmp_path / "src/p/half.py").write_bytes(b"from p.gen.services.shop import (\n")
+
+    told = generated(tmp_path, other, app, test)
+
+    assert [(Path(note.place.file).name, note.place.line, note.id) for note in told.notes] == [
+        ("app.py", 2, "import-lost"),
+        ("mine.py", 4, "import-lost"),
+        ("test_shop.py", 2, "import-lost"),
+        ("test_shop.py", 3, "import-lost"),
+    ]
+
+
 def test_a_handler_that_app_py_does_not_mention_is_told(tmp_path: Path) -> None:
     app = seeded("src/p/app.py", b"from .handlers.shop import Shop\n")
     assert not generated(tmp_path, app, handler(stub("buy"))).notes
