@@ -19,32 +19,42 @@ from generator.errors import Finding, InputError, Place
 from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.project import config as configuration
+from generator.project import packs
+from generator.project.build import read_lock
+from generator.project.disk import Disk
 from generator.project.names import name_findings, package_findings
 from generator.render.emit import Owner
+from generator.render.layers import Layers
 from generator.render.render import render
 from generator.spec.load import load as load_spec
 from generator.spec.load import load_text
 
 _PLACE: Final = Place("protoc-gen-holdfast")
+_RECORDS: Final = ".holdfast/"
 _OPTIONS: Final = ("project", "name", "package", "spec", "service_config")
 _ALL: Final = "with buf, give the plugin `strategy: all`: it makes one project of all files"
 
 
 @dataclass(frozen=True, slots=True)
 class _Settings:
-    """What to make of the files; `contracts` are patterns of those whose services are served."""
+    """What to make of the files; `contracts` are patterns of those whose services are served.
+
+    `layers` are the templates of the project; `ejected` the paths that are its user's.
+    """
 
     name: str
     package: str
     contracts: tuple[str, ...]
     spec: Path | None
     service_configs: tuple[Path, ...]
+    layers: Layers | None = None  # None: the built-in one
+    ejected: frozenset[str] = frozenset()
 
 
 def respond(request: CodeGeneratorRequest) -> CodeGeneratorResponse:
     """The managed files of the project that the request's parameter names, or everything that is wrong, a line each.
 
-    Files that are no text (the descriptor set) are left out: an answer cannot carry them.
+    What `generate` keeps in .holdfast/ is left out: it records what that has done.
     """
     response = CodeGeneratorResponse(
         supported_features=CodeGeneratorResponse.FEATURE_PROTO3_OPTIONAL
@@ -78,10 +88,11 @@ def _managed(request: CodeGeneratorRequest) -> list[tuple[str, str]]:
         duplicates=spec.body.server.rest.duplicate_routes,
     )
     plan = build(contract, spec, name=settings.name, package=settings.package)
+    emits = render(plan, layers=settings.layers)
     return [
         (emit.path, emit.content.decode())
-        for emit in render(plan)
-        if emit.owner is Owner.MANAGED and not emit.path.endswith(".binpb")
+        for emit in emits
+        if emit.owner is Owner.MANAGED and not emit.path.startswith(_RECORDS) and emit.path not in settings.ejected
     ]
 
 
@@ -105,7 +116,17 @@ def _settings(given: Mapping[str, Sequence[str]]) -> _Settings:
         project = Path(last.get("project", "."))
         config = configuration.read(project)
         configs = tuple(project / path for path in configuration.service_configs(config))
-        return _Settings(config.name, config.package, config.contracts, project / config.spec, configs)
+        before = read_lock(Disk(project))
+        known = before.files.items() if before else ()
+        return _Settings(
+            config.name,
+            config.package,
+            config.contracts,
+            project / config.spec,
+            configs,
+            packs.resolve(project, config, before.packs if before else {}).layers,
+            frozenset(path for path, locked in known if locked.owner is Owner.EJECTED),
+        )
     package = last["package"]
     name = last.get("name", package)
     if findings := [*name_findings(name, _PLACE), *package_findings(package, _PLACE)]:

@@ -91,9 +91,9 @@ def project(here: Path) -> Path:
 
 
 def managed(made: Path) -> dict[str, bytes]:
-    """The managed files of a project that are text."""
+    """The managed files of a project, but for its records."""
     files = load((made / ".holdfast/lock.yaml").read_bytes(), "lock.yaml").files
-    paths = [path for path, file in files.items() if file.owner is Owner.MANAGED and not path.endswith(".binpb")]
+    paths = [path for path, file in files.items() if file.owner is Owner.MANAGED and not path.startswith(".holdfast/")]
     return {path: (made / path).read_bytes() for path in paths}
 
 
@@ -112,6 +112,21 @@ def test_the_settings_of_a_project_are_taken_from_it(here: Path) -> None:
     done = generate(here, "project=shop")
     assert done.returncode == 0, done.stderr
     assert written(here / "out") == managed(made)
+
+
+def test_the_projects_own_templates_count_and_what_it_has_ejected_is_left_to_it(here: Path) -> None:
+    made = project(here)
+    override = made / ".holdfast/templates/runtime/codes.py"
+    override.parent.mkdir(parents=True)
+    override.write_bytes((made / "src/shop/runtime/codes.py").read_bytes() + b"\n# ours\n")
+    for command in (("generate",), ("eject", "src/shop/runtime/cpus.py")):
+        run = [sys.executable, "-m", "generator", *command, "--project", str(made)]
+        subprocess.run(run, cwd=root(), check=True, stdout=subprocess.DEVNULL)
+    done = generate(here, "project=shop")
+    assert done.returncode == 0, done.stderr
+    assert written(here / "out") == managed(made)
+    assert (here / "out/src/shop/runtime/codes.py").read_bytes().endswith(b"# ours\n")
+    assert not (here / "out/src/shop/runtime/cpus.py").exists()
 
 
 def test_protoc_writes_them_too(here: Path) -> None:
