@@ -52,10 +52,10 @@ def pre_commit(project: Path, code: int = 0) -> str:
 
 def test_a_change_of_the_spec_is_generated_and_then_accepted(project: Path) -> None:
     spec = project / "resilience.yaml"
-    spec.write_text(spec.read_text().replace("    default: 5s", "    default: 3s"))
+    spec.write_text(spec.read_text().replace("    default: 5s", "    default: 6s"))
     told = pre_commit(project, code=1)
     assert "files were modified by this hook" in told
-    assert "default=3.0" in (project / "src/shop/gen/policies.py").read_text()
+    assert "default=6.0" in (project / "src/shop/gen/policies.py").read_text()
     pre_commit(project)
 
 
