@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from generator.errors import InputError, Place
 from generator.project.paths import cannot, is_project_path
+from generator.resources import cache_folder
 
 _PREFIX = "git+"
 _SCHEMES = ("https", "ssh", "file", "http")
@@ -50,7 +51,7 @@ def fetch(pack: str, place: Place, pinned: str) -> tuple[Path, str]:
     source = _parsed(pack, place)
     commit = pinned if _COMMIT.fullmatch(pinned) else ""
     try:
-        folder = _cache() / sha256(source.url.encode()).hexdigest()[:16]
+        folder = cache_folder() / "packs" / sha256(source.url.encode()).hexdigest()[:16]
         if not commit or not (folder / commit).is_dir():
             commit = _download(source, folder, commit, place)
     except OSError as error:
@@ -76,11 +77,6 @@ def _parsed(pack: str, place: Place) -> _Source:
     if asked or (folder != "." and not is_project_path(folder)):
         raise wrong("what stands behind # is not understood")
     return _Source(parts._replace(path=path, fragment="").geturl(), ref, folder)
-
-
-def _cache() -> Path:
-    folder = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - never raises
-    return Path(folder, "holdfast", "packs")
 
 
 def _download(source: _Source, folder: Path, commit: str, place: Place) -> str:

@@ -91,13 +91,13 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
             yield "tests/test_{service}.py", f"tests/test_{service.module}.py", Owner.SEEDED, context
 
 
-def _chains(plan: Plan) -> Mapping[tuple[str, ...], tuple[str, ...]]:
-    """The paths of the methods that have each chain; without the span, which only a tracer brings."""
+def _chains(plan: Plan) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Each chain, with the paths of the methods that have it; without the span, which only a tracer brings."""
     found: dict[tuple[str, ...], list[str]] = {}
     for method in plan.methods:
         chain = tuple(stage for stage in method.chain if stage != "span")
         found.setdefault(chain, []).append(method.rpc.path)
-    return {chain: tuple(paths) for chain, paths in found.items()}
+    return tuple((chain, tuple(paths)) for chain, paths in found.items())
 
 
 def _is_checked(plan: Plan, method: MethodView) -> bool:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from generator.render import imports, layout, python
+from generator.render.compiled import CompiledTemplates
 from generator.render.layers import NEXT, Layer, Layers
 
 
@@ -62,6 +63,7 @@ class LayeredEnvironment(Environment):
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            bytecode_cache=CompiledTemplates(),
             autoescape=False,  # Python and Markdown come out, not HTML; the filters below escape
         )
         self.filters.update(

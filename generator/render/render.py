@@ -226,8 +226,8 @@ def _finish(emit: Emit, templates: Templates, known: Mapping[str, bytes]) -> Emi
     if Path(emit.path).suffix not in formatting.BY_SUFFIX or not emit.template.endswith(".j2"):
         return replace(emit, raw_hash=raw)
     content = known.get(raw)
-    if content is None and emit.layer == BUILT_IN and formatting.is_laid_out(emit.content):
-        content = emit.content
+    if content is None and emit.layer == BUILT_IN:
+        content = formatting.laid_out(emit.content)
     return replace(emit, content=templates.formatted(emit) if content is None else content, raw_hash=raw)
 
 
