@@ -13,9 +13,10 @@ from generator.project.baseline import against, current, last_generation
 from generator.project.build import Build, plan_of, read_lock
 from generator.project.changes import Action, Change, Changes
 from generator.project.disk import Disk
+from generator.project.exclusion import exclusive
 from generator.project.hits import Hit, Hits, listed
 from generator.project.paths import BEHAVIOUR, CONTRACT, WAIVERS, shown
-from generator.project.transaction import Write, exclusive, recover, write
+from generator.project.transaction import Write, recover, write
 from generator.project.waivers import Waiver, recorded, with_waivers
 from generator.render.emit import Owner
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from generator.errors import InputError, Place, did_you_mean
 from generator.project import build, deciding, ejecting, upstream
 from generator.project.disk import Disk
+from generator.project.exclusion import exclusive
 from generator.project.packs import OWN
 from generator.project.paths import shown
-from generator.project.transaction import Write, exclusive, recover, write
+from generator.project.transaction import Write, recover, write
 from generator.render.emit import Owner
 from generator.render.layers import HEADER, NEXT, USER, Layer, Layers
 from generator.render.overrides import block_names, block_text, overridden_blocks

@@ -10,9 +10,10 @@ from generator.errors import Finding, InputError, Place
 from generator.project import build, deciding
 from generator.project.changes import Action, Change, Changes, Fault
 from generator.project.disk import Disk
+from generator.project.exclusion import exclusive
 from generator.project.lock import Lock, Locked, digest, dump
 from generator.project.paths import LOCK, UPSTREAM_FILES, shown
-from generator.project.transaction import Write, exclusive, recover, write
+from generator.project.transaction import Write, recover, write
 from generator.project.writer import RefusedError
 from generator.render.emit import Emit, Owner
 

@@ -11,7 +11,8 @@ from generator.project import deciding
 from generator.project.build import Build
 from generator.project.changes import Changes
 from generator.project.disk import Disk
-from generator.project.transaction import exclusive, recover
+from generator.project.exclusion import exclusive
+from generator.project.transaction import recover
 from generator.project.waivers import Waiver
 from generator.project.writer import apply
 

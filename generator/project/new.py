@@ -6,14 +6,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generator import resources
 from generator.errors import Finding, InputError, Place
-from generator.project import config, deciding, inputs, names
+from generator.project import aside, config, deciding, inputs, names
 from generator.project.changes import Changes
 from generator.project.paths import cannot
 from generator.project.writer import apply
@@ -47,13 +46,18 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
     answers = dict(request.answers or {})
     name = request.name or answers.get("name") or request.dest.absolute().name
     package = request.package or answers.get("package") or names.package_of(name)
+    if aside.finish(request.dest):
+        message = "a `holdfast new` that was interrupted is finished now: the project is there"
+        raise InputError.one(
+            Place(str(request.dest)), "destination-not-empty", message, "run `holdfast generate` in it"
+        )
     _check(request, name, package)
     given = _given(request, name, package)
     if request.defaults or request.name:
         answers["name"] = name
     if request.defaults or request.package:
         answers["package"] = package
-    with _aside(request.dest) as project:
+    with aside.folder_for(request.dest) as project:
         try:
             _copy(project, answers, {"name": name}, defaults=request.defaults)
             asked = config.identity(project)
@@ -65,7 +69,7 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
         except InputError as error:
             raise InputError(_moved(finding, project, request) for finding in error.findings) from None
         _own(project)
-        _place(project, request.dest)
+        aside.place(project, request.dest)
     return changes, tuple(_moved(finding, project, request) for finding in built.plan.warnings)
 
 
@@ -164,38 +168,6 @@ def _origin() -> Mapping[str, str]:
     return {"template_source": str(root), "template_commit": found.stdout.strip()}
 
 
-@contextmanager
-def _aside(dest: Path) -> Iterator[Path]:
-    """An empty folder on the file system of `dest`; it, and folders made for it, are gone if anything goes wrong.
-
-    Beside a destination that is not there yet; inside one that is, which may be a mount of its own.
-    """
-    parent = dest if dest.is_dir() else dest.absolute().parent
-    made = []
-    try:
-        missing = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-        for folder in reversed(missing):
-            folder.mkdir()
-            made.append(folder)
-        aside = Path(tempfile.mkdtemp(prefix=".holdfast-new-", dir=parent))
-    except OSError as error:
-        _remove(made)
-        raise InputError([cannot(dest, "write", error)]) from None
-    try:
-        yield aside
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        _remove(made)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _remove(folders: Sequence[Path]) -> None:
-    for folder in reversed(folders):
-        with suppress(OSError):
-            folder.rmdir()
-
-
 def _own(project: Path) -> None:
     """Gives every file and folder the modes that the user's umask asks for."""
     umask = os.umask(0o077)
@@ -204,31 +176,15 @@ def _own(project: Path) -> None:
         path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
-def _place(project: Path, dest: Path) -> None:
-    """Moves the finished project to its destination; what is there already (.git) stays."""
-    moved: list[Path] = []
-    try:
-        if not dest.is_dir():
-            project.rename(dest)
-            return
-        for entry in sorted(project.iterdir()):
-            entry.rename(dest / entry.name)
-            moved.append(dest / entry.name)
-    except OSError as error:
-        for path in moved:
-            path.rename(project / path.name)
-        raise InputError([cannot(dest, "write", error)]) from None
-
-
 def _moved(finding: Finding, project: Path, request: Request) -> Finding:
     """A finding about the folder aside, told of what the user knows: their spec, or the destination."""
-    aside = (str(project), os.path.relpath(project))
+    folders = (str(project), os.path.relpath(project))
     hint = finding.hint
-    for name in aside:
+    for name in folders:
         hint = hint.replace(f"{name}{os.sep}", f"{request.dest}{os.sep}")
     place = finding.place
     relative = next(
-        (Path(place.file).relative_to(name) for name in aside if Path(place.file).is_relative_to(name)), None
+        (Path(place.file).relative_to(name) for name in folders if Path(place.file).is_relative_to(name)), None
     )
     if relative is not None:
         named = {Path(config.CONTRACT_FOLDER, path.name): path for path in request.service_configs}

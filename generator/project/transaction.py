@@ -11,8 +11,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,6 @@ from typing import Any
 from generator.errors import InputError, Place
 from generator.project.lock import digest
 from generator.project.paths import cannot, locate
-
-try:
-    import fcntl
-except ImportError:  # no advisory locks: one command at a time is up to the user
-    fcntl = None  # type: ignore[assignment]
 
 PENDING = ".holdfast/pending"
 """Where an interrupted write is found, relative to the project."""
@@ -49,22 +44,6 @@ class _Step:
     path: str
     before: str
     after: str
-
-
-@contextmanager
-def exclusive(project: Path) -> Iterator[None]:
-    """Keeps other holdfast processes out of the project, waiting for one that is in it; a crash leaves no lock."""
-    try:
-        descriptor = os.open(project, os.O_RDONLY)
-    except OSError as error:
-        raise InputError([cannot(project, "read", error)]) from None
-    try:
-        if fcntl is not None:
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def write(project: Path, writes: Sequence[Write]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from generator.errors import InputError
-from generator.project.transaction import PENDING, Write, exclusive, is_interrupted, recover, write
+from generator.project.exclusion import exclusive
+from generator.project.transaction import PENDING, Write, is_interrupted, recover, write
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONDONTWRITEBYTECODE": "1"}
 OLD = {"a.txt": b"old a", "gone.txt": b"old gone"}
@@ -211,7 +212,7 @@ def test_two_commands_do_not_write_at_once(project: Path) -> None:
     source = """
 import sys
 from pathlib import Path
-from generator.project.transaction import exclusive
+from generator.project.exclusion import exclusive
 print("waiting", flush=True)
 with exclusive(Path(sys.argv[1])):
     print("in", flush=True)

@@ -7,15 +7,15 @@ import sys
 from pathlib import Path
 
 from generator.cli import main
+from generator.project.exclusion import exclusive
 from generator.project.new import Request, new
-from generator.project.transaction import exclusive
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 HOLDER = """
 import sys, signal
 from pathlib import Path
-from generator.project.transaction import exclusive
+from generator.project.exclusion import exclusive
 with exclusive(Path(sys.argv[1])):
     print("in", flush=True)
     signal.pause()
