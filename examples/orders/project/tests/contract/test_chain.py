@@ -15,30 +15,36 @@ from orders.runtime.logs import LineWriter
 from orders.runtime.pipeline import ORDER
 from orders.runtime.testing import MECHANISMS, Scripted, serving, under_test
 
-CHAINS = {
-    ("boundary", "context", "metrics", "access_log", "drain_gate", "deadline", "error_mapper"): (
-        "/orders.v1.OrderService/GetOrder",
-        "/orders.v1.OrderService/ListOrders",
-        "/orders.v1.OrderService/UpdateOrder",
-        "/orders.v1.OrderService/SetNote",
-        "/orders.v1.OrderService/CancelOrder",
-        "/orders.v1.OrderService/DeleteOrder",
-        "/orders.v1.OrderService/QuoteOrder",
-        "/orders.v1.OrderService/ExportOrders",
-        "/orders.v1.OrderService/CheckOrder",
+CHAINS = (
+    (
+        ("boundary", "context", "metrics", "access_log", "drain_gate", "deadline", "error_mapper"),
+        (
+            "/orders.v1.OrderService/GetOrder",
+            "/orders.v1.OrderService/ListOrders",
+            "/orders.v1.OrderService/UpdateOrder",
+            "/orders.v1.OrderService/SetNote",
+            "/orders.v1.OrderService/CancelOrder",
+            "/orders.v1.OrderService/DeleteOrder",
+            "/orders.v1.OrderService/QuoteOrder",
+            "/orders.v1.OrderService/ExportOrders",
+            "/orders.v1.OrderService/CheckOrder",
+        ),
     ),
     (
-        "boundary",
-        "context",
-        "metrics",
-        "access_log",
-        "drain_gate",
-        "rate_limit",
-        "idempotency",
-        "deadline",
-        "error_mapper",
-    ): ("/orders.v1.OrderService/CreateOrder",),
-}
+        (
+            "boundary",
+            "context",
+            "metrics",
+            "access_log",
+            "drain_gate",
+            "rate_limit",
+            "idempotency",
+            "deadline",
+            "error_mapper",
+        ),
+        ("/orders.v1.OrderService/CreateOrder",),
+    ),
+)
 """The stages of each RPC, outermost first, as `holdfast explain` shows them."""
 
 
@@ -54,7 +60,6 @@ async def test_the_stages_are_the_declared_ones_in_the_declared_order(scripted: 
     declared = under_test(DEFINITION, mechanisms=MECHANISMS)
     environment = next(iter(DEFINITION.policies.fault_environments), "production")
     async with serving(declared, scripted.application, writer=writer, environment=environment) as served:
-        composed = {
-            path: tuple(name for name in chain if name in ORDER) for path, chain in served.server.chains.items()
-        }
-    assert composed == {path: chain for chain, paths in CHAINS.items() for path in paths}
+        chains = served.server.chains
+    composed = {path: tuple(name for name in chain if name in ORDER) for path, chain in chains.items()}
+    assert composed == {path: chain for chain, paths in CHAINS for path in paths}
