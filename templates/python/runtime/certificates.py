@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,15 +16,12 @@ from cryptography.x509 import load_pem_x509_certificates
 from .clock import Clock, Timer
 from .snapshot import TlsPolicy
 from .starting import StartError
+from .watched_files import WatchedFiles
 
 CHECK_EVERY: Final = 30.0
 """Seconds between two looks at the files where no connection comes that would look."""
 
-_ATTEMPTS: Final = 3  # to read all files in one state, while somebody writes them
-
 _log = logging.getLogger(__name__)
-
-_Stamp = tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +38,18 @@ class Material:
 class Certificates:
     """The material at hand. New connections get the newest; open ones keep what they were opened with.
 
-    Files are looked at when a connection comes, which costs no more than asking for their times, from whatever thread
-    that happens in. Files that do not fit together, as while they are being replaced one by one, change nothing:
-    what was good before is kept. Raises StartError where the files are no good to begin with.
+    Files are looked at when a connection comes. Raises StartError where they are no good to begin with.
     """
 
     def __init__(self, policy: TlsPolicy, on_loaded: Callable[[float], None]) -> None:
         self._policy = policy
         self._on_loaded = on_loaded  # given when the certificate expires
-        self._files = [file for file in (policy.certificate, policy.private_key, policy.client_ca) if file]
-        self._lock = threading.Lock()
-        self._stamp: _Stamp | None = None
-        self._material = self._load()
+        files = [file for file in (policy.certificate, policy.private_key, policy.client_ca) if file]
+        self._files = WatchedFiles("the TLS files", files, self._read)
 
     def current(self) -> Material:
         """The newest material that is good. Never raises."""
-        with self._lock:
-            if _stamp(self._files) != self._stamp:
-                try:
-                    self._material = self._load()
-                except StartError as error:
-                    _log.error("the TLS files have changed, and cannot be used: %s; the former ones stay", error)
-                else:
-                    _log.info("the TLS files have changed: new connections use them")
-            return self._material
+        return self._files.current()
 
     def server_context(self) -> ssl.SSLContext:
         """A context for a listener, which gives each connection the material of its time."""
@@ -94,31 +77,12 @@ class Certificates:
         finally:
             timer.cancel()
 
-    def _load(self) -> Material:
-        for _ in range(_ATTEMPTS):
-            before = _stamp(self._files)
-            self._stamp = before  # a failure is not met again until a file changes again
-            material = _read(self._policy)
-            if _stamp(self._files) == before:
-                break
-        left = material.expires - time.time()
-        if left <= 0:
+    def _read(self) -> Material:
+        material = _read(self._policy)
+        if material.expires <= time.time():
             _log.error("the certificate in %s has expired", self._policy.certificate)
         self._on_loaded(material.expires)
         return material
-
-
-def _stamp(files: list[str]) -> _Stamp:
-    """What tells one state of the files from another; a file that is not there has a stamp, too."""
-    stamps = []
-    for file in files:
-        try:
-            stat = os.stat(file)  # noqa: PTH116 - a Path costs twice as much, at each connection
-        except OSError:
-            stamps.append((0, 0, 0))
-        else:
-            stamps.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
-    return tuple(stamps)
 
 
 def _read(policy: TlsPolicy) -> Material:
