@@ -55,9 +55,8 @@ def _plan(
 ) -> DependencyPlan:
     return DependencyPlan(
         name=name,
-        protocol=dependency.protocol,
+        declared=dependency,
         contract=path,
-        target=dependency.target,
         services=services,
         policy=whole.policy,
         settings=whole.settings,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from generator.contract.model import Contract, HttpRule, Rpc, Service
 from generator.errors import Finding, Place
 from generator.plan.access import AccessPlan
-from generator.spec.dependencies import ClientPolicy
+from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.environment import Fault
 from generator.spec.load import Spec
 from generator.spec.policy import ServerPolicy, Validation
@@ -75,14 +75,23 @@ class DependencyPlan:
     """
 
     name: str
-    protocol: str
+    declared: Dependency  # as the spec has it: what does not depend on the RPC
     contract: str  # import path of its .proto, "" for one that has none
-    target: str
     services: tuple[Service, ...]  # of its contract, in declaration order
     policy: ClientPolicy
     settings: tuple[Setting, ...]
     calls: tuple[OutgoingPlan, ...]
     place: Place
+
+    @property
+    def protocol(self) -> str:
+        """How it is spoken to."""
+        return self.declared.protocol
+
+    @property
+    def target(self) -> str:
+        """Where it is."""
+        return self.declared.target
 
     @property
     def rpcs(self) -> tuple[Rpc, ...]:

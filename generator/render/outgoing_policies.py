@@ -6,7 +6,15 @@ from generator.plan.model import DependencyPlan
 from generator.plan.outgoing import is_idempotent
 from generator.render.method_policies import breaker_policy
 from generator.render.python import Construct
-from generator.spec.dependencies import AdaptiveTimeout, ClientPolicy, Hedging, IdempotencyKey, Retry
+from generator.spec.dependencies import (
+    AdaptiveTimeout,
+    ClientPolicy,
+    ClientTls,
+    Dependency,
+    Hedging,
+    IdempotencyKey,
+    Retry,
+)
 from generator.spec.limits import Bulkhead
 
 
@@ -15,20 +23,46 @@ def dependency_policy(plan: DependencyPlan) -> Construct:
     whole = _calls(plan.policy)
     methods = {call.rpc.path: own for call in plan.calls if (own := _calls(call.policy)) != whole}
     fields: dict[str, object] = {"target": plan.target, "calls": whole}
-    if plan.policy.timeout is not None and plan.policy.timeout.connect is not None:
-        fields["connect_timeout"] = plan.policy.timeout.connect
     if methods:
         fields["methods"] = methods
     idempotent = frozenset(rpc.path for rpc in plan.rpcs if is_idempotent(rpc))
     if idempotent:
         fields["idempotent"] = idempotent
+    channel = _channel(plan.declared)
+    if channel:
+        fields["channel"] = Construct("ChannelPolicy", channel)
+    if plan.declared.tls.mode != "off":
+        fields["tls"] = Construct("ClientTlsPolicy", _tls(plan.declared.tls))
     return Construct("DependencyPolicy", fields)
+
+
+def _channel(declared: Dependency) -> dict[str, object]:
+    """How connections are kept, as far as the spec says it."""
+    fields: dict[str, object] = {}
+    if declared.keepalive is not None:
+        fields["keepalive"] = Construct("ClientKeepalive", dict(declared.keepalive))
+    for name in (
+        "load_balancing",
+        "max_connection_age",
+        "max_connection_age_grace",
+        "max_message_bytes",
+        "max_metadata_bytes",
+    ):
+        if name in declared.model_fields_set:
+            fields[name] = getattr(declared, name)
+    return fields
+
+
+def _tls(tls: ClientTls) -> dict[str, object]:
+    names = ("ca", "certificate", "private_key", "server_name")
+    return {name: value for name in names if (value := getattr(tls, name))}
 
 
 def _calls(policy: ClientPolicy) -> Construct:
     """What holds for calls; what is off is left out."""
     timeout = policy.timeout
     mechanisms: dict[str, object] = {
+        "connect_timeout": timeout.connect if timeout else None,
         "attempt_timeout": timeout.attempt if timeout else None,
         "total_timeout": timeout.total if timeout else None,
         "idempotency": _idempotency(policy.idempotency),

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from generator.document import Node, Path, Scalar, dotted, find, key_place, value_place
 from generator.errors import Finding, Place, did_you_mean
-from generator.spec.dependencies import ClientPolicy, Dependency
+from generator.spec.dependencies import ClientPolicy
+from generator.spec.dependency_checks import Found, check_dependency
 from generator.spec.fields import Model, fields
 from generator.spec.messages import placeholders
 from generator.spec.model import ResilienceSpec, SpecBody
@@ -20,7 +21,6 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token: RFC 9110, secti
 _OF_PROTOCOLS = frozenset(
     {"authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"}
 )
-_OF_REDIS = frozenset({"protocol", "target", "timeout", "optional", "contract"})
 _MECHANISMS = frozenset(fields(ServerPolicy)) | frozenset(fields(ClientPolicy))
 
 
@@ -54,10 +54,7 @@ def _place(root: Node, path: Path) -> Place:
     return value_place(root, path) if isinstance(find(root, path), Scalar) else key_place(root, path)
 
 
-_Found = tuple[Path, str, str, str]
-
-
-def _profiles(spec: SpecBody) -> Iterator[_Found]:
+def _profiles(spec: SpecBody) -> Iterator[Found]:
     for selector, method in spec.methods.items():
         if method.profile is not None and method.profile not in spec.profiles:
             message = f"there is no profile '{method.profile}'"
@@ -66,7 +63,7 @@ def _profiles(spec: SpecBody) -> Iterator[_Found]:
             )
 
 
-def _calls(spec: SpecBody) -> Iterator[_Found]:
+def _calls(spec: SpecBody) -> Iterator[Found]:
     for selector, method in spec.methods.items():
         for step, group in enumerate(method.calls or ()):
             for index, name in enumerate(group):
@@ -82,7 +79,7 @@ def _calls(spec: SpecBody) -> Iterator[_Found]:
                 yield path, "unknown-dependency", f"there is no dependency '{name}'", hint
 
 
-def _stores(spec: SpecBody) -> Iterator[_Found]:
+def _stores(spec: SpecBody) -> Iterator[Found]:
     """A store is memory, or a dependency that speaks Redis."""
     blocks: list[tuple[Path, Model]] = [(("spec",), spec)]
     blocks += [(("spec", "profiles", name), block) for name, block in spec.profiles.items()]
@@ -101,7 +98,7 @@ def _stores(spec: SpecBody) -> Iterator[_Found]:
         yield from _names_of_keys(path, block)
 
 
-def _names_of_keys(path: Path, block: Model) -> Iterator[_Found]:
+def _names_of_keys(path: Path, block: Model) -> Iterator[Found]:
     """A key is text, and stands where a caller can put it."""
     limiter, idempotency = getattr(block, "rate_limiter", None), getattr(block, "idempotency", None)
     if limiter is not None and limiter.key is not None and limiter.key.source.endswith("-bin"):
@@ -113,40 +110,18 @@ def _names_of_keys(path: Path, block: Model) -> Iterator[_Found]:
         yield (*path, "idempotency", "header"), "wrong-value", message, "for example Idempotency-Key"
 
 
-def _dependencies(spec: SpecBody) -> Iterator[_Found]:
+def _dependencies(spec: SpecBody) -> Iterator[Found]:
     for name, dependency in spec.dependencies.items():
-        path = ("spec", "dependencies", name)
-        if dependency.protocol == "grpc" and dependency.contract is None:
-            yield path, "missing-key", "a dependency of protocol grpc needs contract", "name its .proto file"
-        if dependency.protocol != "grpc" and dependency.contract is not None:
-            message = f"has no effect with protocol: {dependency.protocol}"
-            yield (*path, "contract"), "useless-key", message, "only gRPC dependencies have a contract"
-        if dependency.protocol == "redis":
-            yield from _redis(path, dependency)
-        schemes = {"http": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
-        expected = schemes.get(dependency.protocol)
-        if expected and dependency.target and not dependency.target.startswith(expected):
-            message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
-            yield (*path, "target"), "wrong-value", message, ""
+        yield from check_dependency(("spec", "dependencies", name), dependency)
 
 
-def _redis(path: Path, dependency: Dependency) -> Iterator[_Found]:
-    """A client of Redis is told how long to wait; nothing else of a policy concerns it."""
-    for key, field in fields(Dependency).items():
-        if field.attribute in dependency.model_fields_set and key not in _OF_REDIS:
-            yield (*path, key), "useless-key", "has no effect with protocol: redis", "remove it"
-    if dependency.timeout is not None and dependency.timeout.total is not None:
-        hint = "connect and attempt bound a command"
-        yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
-
-
-def _messages(spec: SpecBody) -> Iterator[_Found]:
+def _messages(spec: SpecBody) -> Iterator[Found]:
     for section, rows in (("table", spec.errors.table), ("byCode", spec.errors.by_code)):
         for name, row in rows.items():
             yield from _placeholders(("spec", "errors", section, name, "message"), dict(row.message))
 
 
-def _placeholders(path: Path, message: dict[str, str]) -> Iterator[_Found]:
+def _placeholders(path: Path, message: dict[str, str]) -> Iterator[Found]:
     names: dict[str, set[str]] = {}
     for language, text in message.items():
         try:
@@ -171,7 +146,7 @@ def _differences(first: str, second: str, names: dict[str, set[str]]) -> list[tu
     return missing + [(f"'{second}'", name) for name in sorted(names[second] - names[first])]
 
 
-def _lifecycle(spec: SpecBody) -> Iterator[_Found]:
+def _lifecycle(spec: SpecBody) -> Iterator[Found]:
     times = spec.lifecycle
     needed = times.propagation_delay + times.drain_timeout + times.cleanup_timeout
     if needed > times.termination_grace_period:
@@ -186,7 +161,7 @@ def _lifecycle(spec: SpecBody) -> Iterator[_Found]:
         yield ("spec", "lifecycle", key), "grace-period-too-short", message, hint
 
 
-def _ports(spec: SpecBody) -> Iterator[_Found]:
+def _ports(spec: SpecBody) -> Iterator[Found]:
     taken: dict[int, str] = {}
     for name in ("grpc", "rest", "admin"):
         section = getattr(spec.server, name)
@@ -198,7 +173,7 @@ def _ports(spec: SpecBody) -> Iterator[_Found]:
         taken.setdefault(section.port, name)
 
 
-def _cors(spec: SpecBody) -> Iterator[_Found]:
+def _cors(spec: SpecBody) -> Iterator[Found]:
     cors = spec.server.rest.cors
     path: Path = ("spec", "server", "rest", "cors")
     if not cors.allow_origins:
@@ -222,7 +197,7 @@ def _cors(spec: SpecBody) -> Iterator[_Found]:
         yield (*path, "exposeHeaders"), "wrong-value", message, "name the headers"
 
 
-def _health(spec: SpecBody) -> Iterator[_Found]:
+def _health(spec: SpecBody) -> Iterator[Found]:
     if spec.health.score is None:
         return
     total = sum(spec.health.score.weights.model_dump().values())
@@ -231,7 +206,7 @@ def _health(spec: SpecBody) -> Iterator[_Found]:
         yield ("spec", "health", "score", "weights"), "wrong-value", message, "absent weights keep their defaults"
 
 
-def _slos(spec: SpecBody) -> Iterator[_Found]:
+def _slos(spec: SpecBody) -> Iterator[Found]:
     seen: set[str] = set()
     for index, slo in enumerate(spec.slos):
         if slo.name in seen:
@@ -239,14 +214,14 @@ def _slos(spec: SpecBody) -> Iterator[_Found]:
         seen.add(slo.name)
 
 
-def _registry(spec: SpecBody) -> Iterator[_Found]:
+def _registry(spec: SpecBody) -> Iterator[Found]:
     registry = spec.registry
     if registry.kind == "etcd" and registry.heartbeat >= registry.ttl:
         message = f"is not shorter than ttl ({format_duration(registry.ttl)})"
         yield ("spec", "registry", "heartbeat"), "wrong-value", message, "renew at least twice in each ttl"
 
 
-def _auth(spec: SpecBody) -> Iterator[_Found]:
+def _auth(spec: SpecBody) -> Iterator[Found]:
     auth = spec.auth
     if auth is None:
         return
@@ -273,7 +248,7 @@ def _auth(spec: SpecBody) -> Iterator[_Found]:
             yield (*path, "rules", selector, "anyPeer"), "useless-key", message, "set tls.mode to mtls, with a clientCa"
 
 
-def _chaos(spec: SpecBody) -> Iterator[_Found]:
+def _chaos(spec: SpecBody) -> Iterator[Found]:
     chaos = spec.chaos
     for index, fault in enumerate(chaos.faults):
         path: Path = ("spec", "chaos", "faults", index)

@@ -1,13 +1,13 @@
 """The spec's dependencies: whom the service calls, and how those calls survive."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from generator.spec.breaker import CircuitBreaker, Fallback
 from generator.spec.fields import Bool, CodeName, Model, Name, Percent, Switch, Text, setting
 from generator.spec.limits import Bulkhead, RateLimiter
 from generator.spec.spelling import number, whole
-from generator.spec.units import PositiveDuration
+from generator.spec.units import PositiveDuration, Size
 
 Attempts = Annotated[int, whole(ge=1, le=20)]
 
@@ -72,6 +72,44 @@ class IdempotencyKey(Model):
     field: Name | None = setting(None, "A field of the request that carries the key.", example="request_id")
 
 
+class ClientKeepalive(Model):
+    """HTTP/2 pings, which find out that a connection is dead. A server disconnects who pings more often than it allows."""
+
+    time: PositiveDuration = setting(
+        0.0, "Quiet time after which the dependency is pinged, 10s or more.", example="30s", needed=True
+    )
+    timeout: PositiveDuration = setting(20.0, "Wait for the answer before the connection is closed.", example="5s")
+    permit_without_calls: Bool = setting(False, "Whether pings are sent while no call is running.")
+
+
+class ClientTls(Model):
+    """Encryption of the connections, TLS 1.2 or newer; when the files change, new calls get new connections."""
+
+    discriminator: ClassVar[str] = "mode"
+
+    mode: Literal["off", "tls", "mtls"] = setting("off", "off, tls, or mtls, which shows a certificate too.")
+    ca: Text = setting(
+        "",
+        "Authorities that the dependency's certificate comes from, PEM; the public ones when absent.",
+        example="/etc/tls/ca.crt",
+        only=("tls", "mtls"),
+    )
+    certificate: Text = setting(
+        "",
+        "The certificate chain that is shown, PEM.",
+        example="/etc/tls/tls.crt",
+        needed=True,
+        only=("mtls",),
+    )
+    private_key: Text = setting("", "Its key, PEM.", example="/etc/tls/tls.key", needed=True, only=("mtls",))
+    server_name: Text = setting(
+        "",
+        "The name in the dependency's certificate; the target's host when absent.",
+        example="inventory.internal",
+        only=("tls", "mtls"),
+    )
+
+
 class ClientPolicy(Model):
     """Mechanisms for calls to a dependency. `false` turns one off at the level where it stands."""
 
@@ -96,6 +134,23 @@ class Dependency(ClientPolicy):
         example="inventory/v1/inventory.proto",
     )
     target: Text = setting("", "Where it is.", example="dns:///inventory:50051", needed=True)
+    tls: ClientTls = setting(None, "Encryption of the connections.", factory=ClientTls.model_construct)
+    load_balancing: Literal["pick_first", "round_robin"] = setting(
+        "pick_first", "Whether calls go to the first address that answers, or to each in turn; gRPC only."
+    )
+    keepalive: Switch[ClientKeepalive] = setting(None, "HTTP/2 pings; none when absent; gRPC only.")
+    max_connection_age: PositiveDuration | None = setting(
+        None, "New calls get a new connection after this long; never when absent; gRPC only.", example="5m"
+    )
+    max_connection_age_grace: PositiveDuration = setting(
+        300.0, "Time for calls over a connection that was replaced, by age or for a new certificate; gRPC only."
+    )
+    max_message_bytes: Size | None = setting(
+        None, "Largest request or response; 4MiB for responses alone when absent; gRPC only.", example="16MiB"
+    )
+    max_metadata_bytes: Size | None = setting(
+        None, "Largest metadata of a response; 8KiB, or up to 16KiB, when absent; gRPC only.", example="16KiB"
+    )
     optional: Bool = setting(False, "Whether the service is ready without it.")
     methods: Mapping[Name, ClientPolicy] = setting(
         None, "Overrides for single methods, by name.", example={"GetStock": {"retry": False}}, factory=dict

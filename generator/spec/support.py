@@ -30,7 +30,7 @@ MECHANISMS: tuple[NotYet, ...] = ()
 # The same for calls to a dependency.
 CLIENT_MECHANISMS: tuple[NotYet, ...] = (
     NotYet("fallback", off=(False, "none", {"kind": "none"})),
-    NotYet("timeout.connect", protocols=("grpc", "http")),
+    NotYet("timeout.connect", protocols=("http",)),
     NotYet("rateLimiter", off=(False,)),
 )
 SECTIONS: tuple[NotYet, ...] = (

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from runtime.call import Header
 from runtime.client.environment import Outbound
 from runtime.client.grpc_client import GrpcClient, connection
-from runtime.clock import LoopClock
+from runtime.clock import Clock, LoopClock
 from runtime.definition import Method
 from runtime.snapshot import DependencyPolicy, OutgoingPolicy
 from runtime.targets import target_variable
@@ -65,7 +65,9 @@ async def calling(**policy: Any) -> AsyncIterator[Called]:
             yield Called(SampleClient(connected), peer.scripted, peer.environ[target_variable("sample")])
 
 
-def outbound(policy: DependencyPolicy, environ: Mapping[str, str] | None = None) -> Outbound:
+def outbound(
+    policy: DependencyPolicy, environ: Mapping[str, str] | None = None, clock: Clock | None = None
+) -> Outbound:
     """What clients of the sample are opened with."""
     policies = replace(POLICIES, dependencies={"sample": policy})
-    return Outbound(policies, environ or {}, LoopClock(), random.Random(1))
+    return Outbound(policies, environ or {}, clock or LoopClock(), random.Random(1))

@@ -308,6 +308,7 @@ class IdempotencyKeyPolicy:
 class OutgoingPolicy:
     """Every policy of the calls to one RPC of a dependency; times in seconds, None for what is off."""
 
+    connect_timeout: float | None = None  # for a connection, where there is none
     attempt_timeout: float | None = None  # of a single attempt
     total_timeout: float | None = None  # of a call, all its attempts and waits together
     idempotency: IdempotencyKeyPolicy | None = None
@@ -316,6 +317,37 @@ class OutgoingPolicy:
     circuit_breaker: BreakerPolicy | None = None
     bulkhead: BulkheadPolicy | None = None
     adaptive_timeout: AdaptiveTimeoutPolicy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTlsPolicy:
+    """How a dependency is known, and what it is shown; files are PEM, read again when they change."""
+
+    ca: str = ""  # of the authorities of its certificate; "" for those that everybody trusts
+    certificate: str = ""  # shown to it, with its key; "" where none is
+    private_key: str = ""
+    server_name: str = ""  # in its certificate; "" for the host of the target
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKeepalive:
+    """HTTP/2 pings to a dependency, in seconds."""
+
+    time: float
+    timeout: float
+    permit_without_calls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPolicy:
+    """How the connections to a gRPC dependency are kept; times in seconds, None for gRPC's own defaults."""
+
+    keepalive: ClientKeepalive | None = None
+    load_balancing: str = "pick_first"  # or "round_robin"
+    max_connection_age: float | None = None  # after which new calls get a new channel; None for never
+    max_connection_age_grace: float = 300.0  # for the calls over a channel that was replaced
+    max_message_bytes: int | None = None
+    max_metadata_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +362,8 @@ class DependencyPolicy:
     calls: OutgoingPolicy = OutgoingPolicy()
     methods: Mapping[str, OutgoingPolicy] = field(default_factory=dict)
     idempotent: frozenset[str] = frozenset()  # paths of RPCs that may be repeated as they are
-    connect_timeout: float | None = None  # seconds
+    channel: ChannelPolicy = ChannelPolicy()
+    tls: ClientTlsPolicy | None = None  # None for a plain connection
 
     def of(self, path: str) -> OutgoingPolicy:
         """The policy of the calls to that RPC."""

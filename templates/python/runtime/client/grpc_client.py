@@ -5,32 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from google.protobuf.message import Message
-from grpc import aio
 
 from ..call import Header
 from ..definition import Method
 from ..targets import target_of
 from .chain import composed
+from .channel import Channels
 from .delivery import delivered
 from .environment import Dependency, Outbound, Target
 from .grpc_transport import GrpcTransport
 from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
-
-_OPTIONS: Final = (
-    ("grpc.enable_retries", 0),  # retries are the policy's: gRPC's own would multiply them unseen
-    ("grpc.service_config_disable_resolution", 1),  # which could turn them on again
-)
+from .tls import watched
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A channel to one dependency, and what holds for the calls over it."""
+    """The channels to one dependency, and what holds for the calls over them."""
 
-    channel: aio.Channel
+    channels: Channels
     dependency: Dependency
     propagate: frozenset[str]  # names of metadata that calls hand on
 
@@ -38,18 +34,26 @@ class Connection:
         """The chain of the RPC's calls."""
         policy = self.dependency.policy
         target = Target(method.path, policy.of(method.path), method.kind, method.path in policy.idempotent)
-        transport = GrpcTransport(self.dependency.name, method, self.channel, self.dependency.outbound.clock)
+        clock = self.dependency.outbound.clock
+        transport = GrpcTransport(self.dependency.name, method, self.channels, target.policy.connect_timeout, clock)
         return composed(target, self.dependency, transport)
 
 
 @asynccontextmanager
 async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Connection]:
-    """A connection to the dependency: made at the first call, made again when it breaks, closed at the end."""
+    """A connection to the dependency: made at the first call, made again when it breaks, closed at the end.
+
+    Raises StartError for TLS files that are no good.
+    """
     policy = outbound.policies.dependencies[dependency]
     target = target_of(dependency, policy, outbound.environ)
-    async with aio.insecure_channel(target, options=_OPTIONS) as channel:
+    files = None if policy.tls is None else watched(dependency, policy.tls)
+    channels = Channels(target, policy.channel, policy.tls, files, outbound.clock)
+    try:
         propagate = frozenset(outbound.policies.observability.propagate)
-        yield Connection(channel, Dependency(dependency, policy, outbound), propagate)
+        yield Connection(channels, Dependency(dependency, policy, outbound), propagate)
+    finally:
+        await channels.close()
 
 
 class GrpcClient:

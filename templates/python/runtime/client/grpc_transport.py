@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from grpc import StatusCode, aio
 
 from ..clock import Clock
-from ..definition import Kind, Method
+from ..definition import Method
 from ..errors import DependencyError
 from .attempt import Attempt, serialized
+from .channel import Channel, Channels
 from .outgoing import Outgoing
 
 
 class GrpcTransport:
     """Makes attempts at one RPC over a channel, with bytes for messages."""
 
-    __slots__ = ("_clock", "_dependency", "_method", "_start")
+    __slots__ = ("_channels", "_clock", "_connect_timeout", "_dependency", "_method")
 
-    def __init__(self, dependency: str, method: Method, channel: aio.Channel, clock: Clock) -> None:
+    def __init__(
+        self, dependency: str, method: Method, channels: Channels, connect_timeout: float | None, clock: Clock
+    ) -> None:
         self._dependency = dependency
         self._method = method
+        self._channels = channels
+        self._connect_timeout = connect_timeout
         self._clock = clock
-        self._start = _starter(channel, method)
 
     async def __call__(self, outgoing: Outgoing) -> None:
-        attempt = self._begin(outgoing)
+        channel = self._channels.take()
+        try:
+            if self._connect_timeout is not None:
+                await self._connected(channel, self._connect_timeout, outgoing)
+            await self._attempt(channel, outgoing)
+        finally:
+            self._channels.give_back(channel)
+
+    async def _connected(self, channel: Channel, seconds: float, outgoing: Outgoing) -> None:
+        """Wait for a connection. Raises DependencyError where there is none in time, or the attempt's time is up."""
+        until, now = outgoing.attempt_until, self._clock.now()
+        within = seconds if until is None else min(seconds, until - now)
+        if await channel.ready(within, self._clock):
+            return
+        if within < seconds:
+            expired = outgoing.until is not None and outgoing.until <= now + within
+            raise DependencyError(
+                self._dependency,
+                StatusCode.DEADLINE_EXCEEDED,
+                "its time was up before there was a connection",
+                method=self._method.path,
+                expired=expired,
+                attempt_expired=not expired,
+                broken=not expired,
+                final=expired,
+            )
+        text = f"there was no connection within {seconds:g} s"
+        raise DependencyError(self._dependency, StatusCode.UNAVAILABLE, text, method=self._method.path, broken=True)
+
+    async def _attempt(self, channel: Channel, outgoing: Outgoing) -> None:
+        attempt = self._begin(channel, outgoing)
         try:
             if outgoing.deliver is None:
                 outgoing.response = attempt.message(await attempt.call)
@@ -41,7 +74,7 @@ class GrpcTransport:
         finally:
             await attempt.end()
 
-    def _begin(self, outgoing: Outgoing) -> Attempt:
+    def _begin(self, channel: Channel, outgoing: Outgoing) -> Attempt:
         method, until = self._method, outgoing.attempt_until
         allowed = None if until is None else until - self._clock.now()
         if allowed is not None and allowed <= 0:
@@ -53,21 +86,8 @@ class GrpcTransport:
             metadata = (*metadata, ("grpc-previous-rpc-attempts", str(outgoing.attempt - 1)))
         streams = method.kind.streams_requests
         request = () if streams else (serialized(method, outgoing.given),)
-        call = self._start(*request, timeout=allowed, metadata=metadata)
+        call = channel.starter(method)(*request, timeout=allowed, metadata=metadata)
         attempt = Attempt(self._dependency, method, call, outgoing, self._clock)
         if streams:
             attempt.send(outgoing.given)
         return attempt
-
-
-def _starter(channel: aio.Channel, method: Method) -> Any:
-    """What starts a call of the method, with bytes for messages."""
-    match method.kind:
-        case Kind.UNARY:
-            return channel.unary_unary(method.path)
-        case Kind.SERVER_STREAM:
-            return channel.unary_stream(method.path)
-        case Kind.CLIENT_STREAM:
-            return channel.stream_unary(method.path)
-        case Kind.BIDI:
-            return channel.stream_stream(method.path)

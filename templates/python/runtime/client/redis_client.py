@@ -41,7 +41,7 @@ def connect(target: str, policy: DependencyPolicy) -> Redis:
     A command goes out a second time only where its connection turns out to be broken, as all pooled ones are once
     Redis has been restarted.
     """
-    connect_timeout = policy.connect_timeout or CONNECT_TIMEOUT
+    connect_timeout = policy.calls.connect_timeout or CONNECT_TIMEOUT
     pool = BlockingConnectionPool.from_url(
         target,
         max_connections=MAX_CONNECTIONS,

@@ -1,0 +1,65 @@
+"""What must hold in a dependency: keys that its protocol has a use for, and how its connections are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from generator.document import Path
+from generator.spec.dependencies import Dependency
+from generator.spec.fields import fields
+from generator.spec.units import format_duration
+
+SHORTEST_KEEPALIVE: Final = 10.0
+"""Seconds; gRPC proposal A8, "Client-side Keepalive", allows none that is shorter."""
+
+_OF_GRPC: Final = frozenset(
+    {
+        "contract",
+        "loadBalancing",
+        "keepalive",
+        "maxConnectionAge",
+        "maxConnectionAgeGrace",
+        "maxMessageBytes",
+        "maxMetadataBytes",
+    }
+)
+_OF_REDIS: Final = frozenset({"protocol", "target", "timeout", "optional"})
+
+Found = tuple[Path, str, str, str]
+"""Where, the finding's id, what, and a hint."""
+
+
+def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
+    """Everything wrong with the dependency at `path` by itself."""
+    protocol = dependency.protocol
+    if protocol == "grpc" and dependency.contract is None:
+        yield path, "missing-key", "a dependency of protocol grpc needs contract", "name its .proto file"
+    for key, field in fields(Dependency).items():
+        if field.attribute in dependency.model_fields_set and _useless(key, protocol):
+            hint = "only gRPC dependencies have one" if protocol == "http" else "remove it"
+            yield (*path, key), "useless-key", f"has no effect with protocol: {protocol}", hint
+    if protocol == "redis" and dependency.timeout is not None and dependency.timeout.total is not None:
+        hint = "connect and attempt bound a command"
+        yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
+    yield from _target(path, dependency)
+    keepalive = dependency.keepalive
+    if keepalive is not None and 0 < keepalive.time < SHORTEST_KEEPALIVE:
+        message = f"{format_duration(keepalive.time)} is less than {format_duration(SHORTEST_KEEPALIVE)}"
+        hint = "gRPC allows no more pings than that, and most servers far fewer: one in 5m"
+        yield (*path, "keepalive", "time"), "wrong-value", message, hint
+
+
+def _useless(key: str, protocol: str) -> bool:
+    return (protocol == "redis" and key not in _OF_REDIS) or (protocol == "http" and key in _OF_GRPC)
+
+
+def _target(path: Path, dependency: Dependency) -> Iterator[Found]:
+    schemes = {"http": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
+    expected = schemes.get(dependency.protocol)
+    if expected and dependency.target and not dependency.target.startswith(expected):
+        message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
+        yield (*path, "target"), "wrong-value", message, ""
+    elif dependency.protocol == "http" and dependency.target.startswith("http://") and dependency.tls.mode != "off":
+        message = f"has no effect with the target '{dependency.target}'"
+        yield (*path, "tls"), "useless-key", message, "an address that is spoken to with TLS begins with https://"
