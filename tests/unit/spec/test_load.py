@@ -136,6 +136,42 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
         ("dependencies: {A: {}}", "a dependency's name is lower-case"),
         ("dependencies: {a: {protocol: http, target: 'ftp://x'}}", "does not start with http:// or https://"),
         (
+            "dependencies: {a: {contract: b.proto, target: b, keepalive: {time: 5s}}}",
+            "2:70: wrong-value: spec.dependencies.a.keepalive.time: 5s is less than 10s; gRPC allows no more pings",
+        ),
+        (
+            "dependencies: {a: {contract: b.proto, target: b, keepalive: {timeout: 5s}}}",
+            "missing-key: spec.dependencies.a.keepalive needs time",
+        ),
+        (
+            "dependencies: {a: {contract: b.proto, target: b, tls: {mode: mtls, privateKey: k}}}",
+            "2:52: missing-key: spec.dependencies.a.tls needs certificate with mode: mtls",
+        ),
+        (
+            "dependencies: {a: {contract: b.proto, target: b, tls: {mode: tls, certificate: c}}}",
+            "useless-key: spec.dependencies.a.tls.certificate has no effect with mode: tls; it belongs to mode: mtls",
+        ),
+        (
+            "dependencies: {a: {contract: b.proto, target: b, tls: {ca: c}}}",
+            "useless-key: spec.dependencies.a.tls.ca has no effect with mode: off",
+        ),
+        (
+            "dependencies: {a: {contract: b.proto, target: b, loadBalancing: random}}",
+            "2:67: wrong-value: spec.dependencies.a.loadBalancing: the text 'random' is not one of pick_first, round_robin",
+        ),
+        (
+            "dependencies: {a: {protocol: redis, target: 'redis://a', tls: {mode: tls}}}",
+            "2:60: useless-key: spec.dependencies.a.tls: has no effect with protocol: redis",
+        ),
+        (
+            "dependencies: {a: {protocol: http, target: 'https://a', maxConnectionAge: 1m}}",
+            "useless-key: spec.dependencies.a.maxConnectionAge: has no effect with protocol: http; only gRPC",
+        ),
+        (
+            "dependencies: {a: {protocol: http, target: 'http://a', tls: {mode: tls}}}",
+            "useless-key: spec.dependencies.a.tls: has no effect with the target 'http://a'; an address that is",
+        ),
+        (
             "errors: {table: {oops: {grpc: ABORTED}}}",
             "the name spec.errors.table.oops: the text 'oops' is not a reason",
         ),
