@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tests.e2e.mutations import CLIENT_MUTATIONS, MUTATIONS, Mutation
-from tests.e2e.projects import emit
+from tests.e2e.projects import emit, in_project, run_in
 
 CONTRACT = Path(__file__).parent / "everything"
 
@@ -35,33 +32,22 @@ def impatient(project: Path) -> Path:
     return dest
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A tool run in the project, as its user would."""
-    variables = {**os.environ, "MYPYPATH": "src", "PYTHONDONTWRITEBYTECODE": "1"}
-    variables.pop("PYTEST_ADDOPTS", None)
-    command = [sys.executable, "-m", *arguments]
-    return subprocess.run(
-        command, cwd=project, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-
-
 def failed(project: Path, select: str) -> set[str]:
     """The names of the tests that fail among those whose name has `select` in it; some must run."""
     files = [file for file in (project / "tests/contract").glob("test_*.py") if f"def {select}" in file.read_text()]
-    done = run(project, "pytest", "-W", "error", "-x", "--tb=no", "-rfE", "-k", select, *map(str, files))
+    done = run_in(project, "-m", "pytest", "-W", "error", "-x", "--tb=no", "-rfE", "-k", select, *map(str, files))
     assert done.returncode in (0, 1), done.stdout + done.stderr
     return set(re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE))
 
 
 def test_a_new_project_passes_its_contract_tests(project: Path) -> None:
-    done = run(project, "pytest", "-W", "error")
-    assert done.returncode == 0, done.stdout
+    in_project(project, "-m", "pytest", "-W", "error")
 
 
 def test_the_emitted_tests_are_typed_formatted_and_clean(project: Path) -> None:
     files = [str(path.relative_to(project)) for path in (project / "tests").rglob("*.py")]
     for tool in (["mypy", "--strict", *files], ["ruff", "check", "tests"], ["black", "--check", "-q", "tests"]):
-        done = run(project, *tool)
+        done = run_in(project, "-m", *tool)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -16,7 +16,7 @@ from grpc import StatusCode, aio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from tests.e2e.projects import EXAMPLES, Process, holdfast, serving
+from tests.e2e.projects import EXAMPLES, Process, holdfast, in_project, serving
 from tests.e2e.wire import PATIENCE, Stub
 
 CHAT = "/chat.v1.ChatService"
@@ -77,20 +77,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.mark.parametrize("name", ["chat", "operations", "orders"])
 def test_the_tests_of_the_example_pass(name: str, request: pytest.FixtureRequest) -> None:
     project: Path = request.getfixturevalue(f"{name}_project")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-W",
-        "error",
-        "tests",
-        "--ignore=tests/contract",
-    ]
-    environment = {"PYTHONPATH": str(project / "src")}
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    in_project(project, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "tests", "--ignore=tests/contract")
 
 
 def test_the_committed_project_is_in_order_once_it_has_its_runtime(orders_project: Path) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.e2e.projects import emit, serving
+from tests.e2e.projects import emit, in_project, serving
 
 SPEC = Path(__file__).parents[1] / "unit" / "spec" / "data" / "smallest.yaml"
 CONTRACT = """\
@@ -54,11 +51,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_its_contract_tests_pass(project: Path) -> None:
-    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    variables.pop("PYTEST_ADDOPTS", None)
-    command = [sys.executable, "-m", "pytest", "-W", "error", "tests/contract"]
-    done = subprocess.run(command, cwd=project, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    in_project(project, "-m", "pytest", "-W", "error", "tests/contract")
 
 
 def test_fifteen_failures_open_the_breaker_and_the_last_good_response_is_served(project: Path) -> None:
