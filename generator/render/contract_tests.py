@@ -75,9 +75,7 @@ def files(plan: Plan, services: Sequence[ServiceView], *, dependencies: bool) ->
         path = "tests/contract/test_cors.py"
         yield path, path, Owner.MANAGED, {}
     if dependencies:
-        for module in ("test_dependencies", *_outgoing(plan)):
-            path = f"tests/contract/{module}.py"
-            yield path, path, Owner.MANAGED, {}
+        yield from _of_dependencies(plan)
     for service in services:
         if service.methods:
             closed = {method.rpc.path for method in plan.methods if method.access is not None and method.access.denies}
@@ -106,6 +104,22 @@ def _is_checked(plan: Plan, method: MethodView) -> bool:
     return made.validation is not None and made.validation.protovalidate
 
 
-def _outgoing(plan: Plan) -> Iterator[str]:
+def _of_dependencies(plan: Plan) -> Iterator[File]:
     stages = {stage for dependency in plan.dependencies for call in dependency.calls for stage in call.chain}
-    return (module for module, stage in _OUTGOING.items() if stage in stages)
+    for module in ("test_dependencies", *(module for module, stage in _OUTGOING.items() if stage in stages)):
+        path = f"tests/contract/{module}.py"
+        yield path, path, Owner.MANAGED, {}
+    connections = _connections(plan)
+    if any(connections.values()):
+        path = "tests/contract/test_dependency_connections.py"
+        yield path, path, Owner.MANAGED, connections
+
+
+def _connections(plan: Plan) -> Mapping[str, object]:
+    """What is declared of connections and can be seen from outside."""
+    called = [dependency for dependency in plan.dependencies if dependency.protocol == "grpc"]
+    timeouts = [call.policy.timeout for dependency in called for call in dependency.calls]
+    return {
+        "connect_timeouts": any(timeout is not None and timeout.connect is not None for timeout in timeouts),
+        "encrypted": any(dependency.declared.tls.mode != "off" for dependency in called),
+    }

@@ -364,6 +364,23 @@ Call.requests = _all_first
 )
 
 
+MUTATIONS += (
+    Mutation(
+        "whoever answers is trusted",
+        "runtime/client/channel.py",
+        "from ..watched_files import WatchedFiles\n\nWatchedFiles.current = lambda files: files._material\n",
+        "test_a_dependency_that_nobody_vouches_for_is_not_called",
+    ),
+    Mutation(
+        "connections to dependencies that are plain",
+        "runtime/client/channel.py",
+        "_init = Channels.__init__\n"
+        "Channels.__init__ = lambda self, target, policy, tls, files, clock: _init(self, target, policy, tls, None, clock)\n",
+        "test_the_deadline_goes_onward",
+    ),
+)
+
+
 # The same for calls to dependencies, in a project that has some.
 CLIENT_MUTATIONS = (
     _passing("total_timeout", "TotalTimeout", "test_the_deadline_goes_onward", "client"),
@@ -382,6 +399,15 @@ CLIENT_MUTATIONS = (
         "client",
     ),
     _passing("bulkhead", "Bulkhead", "test_no_more_calls_run_at_once_than_declared", "client"),
+    Mutation(
+        "a call that waits for a connection without end",
+        "runtime/client/grpc_transport.py",
+        """
+_connected = GrpcTransport._connected
+GrpcTransport._connected = lambda self, channel, seconds, outgoing: _connected(self, channel, 1e6, outgoing)
+""",
+        "test_a_call_waits_for_a_connection_as_long_as_declared",
+    ),
     Mutation(
         "a breaker that never closes",
         "runtime/policies/breaker.py",

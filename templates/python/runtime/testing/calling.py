@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,7 +15,9 @@ from google.protobuf.message import Message
 from ..client.environment import Outbound, Target
 from ..client.grpc_client import GrpcClient, connection
 from ..errors import DependencyError
-from ..snapshot import OutgoingPolicy, Snapshot
+from ..snapshot import DependencyPolicy, OutgoingPolicy, Snapshot
+from ..targets import target_variable
+from .credentials import HOST
 from .dependencies import Outgoing, call_dependency, outgoing, standing_in
 from .scripted import Scripted
 from .virtual_clock import VirtualClock
@@ -26,6 +30,7 @@ class Calling:
     client: GrpcClient
     stand_in: Scripted
     clock: VirtualClock
+    policy: DependencyPolicy
 
     async def call(self, call: Outgoing) -> tuple[Message, ...]:
         """Call an RPC with samples; its responses. Raises DependencyError."""
@@ -39,6 +44,13 @@ class Calling:
             return error
         raise AssertionError(f"{call} did not fail")
 
+    def distrust(self) -> None:
+        """Put an authority that has issued nothing in the place of the one that the client trusts."""
+        from .certificates import Authority  # only here: it takes long to import
+
+        if self.policy.tls is not None:
+            Path(self.policy.tls.ca).write_bytes(Authority("nobody's").certificate)
+
 
 def targets(policies: Snapshot, *clients: type[GrpcClient]) -> Mapping[Outgoing, Target]:
     """Every RPC of these clients with its policy, which says what of it applies to the RPC."""
@@ -51,21 +63,43 @@ def targets(policies: Snapshot, *clients: type[GrpcClient]) -> Mapping[Outgoing,
 
 @asynccontextmanager
 async def calling(
-    client: type[GrpcClient], policies: Snapshot, *mechanisms: str, clock: VirtualClock | None = None
+    client: type[GrpcClient],
+    policies: Snapshot,
+    *mechanisms: str,
+    clock: VirtualClock | None = None,
+    address: str = "",
 ) -> AsyncIterator[Calling]:
-    """A client of a stand-in on a real socket; of its policies only the `mechanisms` of OutgoingPolicy are on."""
+    """A client of a stand-in on a real socket; of its policies only the `mechanisms` of OutgoingPolicy are on.
+
+    Its calls go to `address` instead, where there is one.
+    """
     turned = clock or VirtualClock()
-    declared = policies.dependencies[client.DEPENDENCY]
-    alone = replace(
-        declared,
-        calls=_only(declared.calls, mechanisms),
-        methods={path: _only(policy, mechanisms) for path, policy in declared.methods.items()},
-    )
-    changed = replace(policies, dependencies={client.DEPENDENCY: alone})
-    async with standing_in(client, changed) as peer:
-        outbound = Outbound(changed, peer.environ, turned, random.Random(1))  # noqa: S311 - jitter
+    async with standing_in(client, policies) as peer:
+        alone = replace(
+            peer.policy,
+            calls=_only(peer.policy.calls, mechanisms),
+            methods={path: _only(policy, mechanisms) for path, policy in peer.policy.methods.items()},
+        )
+        changed = replace(policies, dependencies={client.DEPENDENCY: alone})
+        environ = {target_variable(client.DEPENDENCY): address} if address else peer.environ
+        outbound = Outbound(changed, environ, turned, random.Random(1))  # noqa: S311 - jitter
         async with connection(client.DEPENDENCY, outbound) as connected:
-            yield Calling(client(connected), peer.scripted, turned)
+            yield Calling(client(connected), peer.scripted, turned, alone)
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[str]:
+    """The address of a server that takes connections, and never says a word over them."""
+    taken: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: taken.append(writer), HOST, 0)
+    try:
+        host, port = server.sockets[0].getsockname()
+        yield f"{host}:{port}"
+    finally:
+        server.close()
+        for writer in taken:
+            writer.transport.abort()
+            await writer.wait_closed()
 
 
 def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...]) -> OutgoingPolicy:

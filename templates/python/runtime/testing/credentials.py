@@ -14,7 +14,7 @@ import grpc
 
 from ..call import Header
 from ..definition import Definition, Method
-from ..snapshot import TlsPolicy
+from ..snapshot import ClientTlsPolicy, TlsPolicy
 
 if TYPE_CHECKING:
     from .certificates import Authority, Issued
@@ -40,6 +40,16 @@ class ServedTls:
     nobody: Tls  # one that shows no certificate
     stranger: Tls  # one whose certificate is good, with none of those names; shows none where none is asked for
     authority: Authority
+
+    def called_by(self, policy: ClientTlsPolicy) -> ClientTlsPolicy:
+        """The policy of a client as the server takes it: with the test's own certificates in place of the named ones."""
+        folder = Path(self.policy.certificate).parent
+        ca = folder / "peers.crt"
+        ca.write_bytes(self.authority.certificate)
+        names = {"ca": str(ca), "server_name": "localhost" if policy.server_name else ""}
+        if policy.certificate:
+            names["certificate"], names["private_key"] = self.authority.issue("caller").write(folder, "caller")
+        return ClientTlsPolicy(**names)
 
     def rotate(self) -> bytes:
         """Put another certificate and its key in the place of the served ones; gives the certificate, DER."""

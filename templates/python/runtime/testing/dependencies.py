@@ -14,7 +14,7 @@ from ..client.environment import Outbound
 from ..client.grpc_client import GrpcClient
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
-from ..snapshot import MethodPolicy, Snapshot
+from ..snapshot import ClientTlsPolicy, DependencyPolicy, MethodPolicy, Snapshot, TlsPolicy
 from ..targets import target_variable
 from .client import Client
 from .entries import Entry
@@ -53,6 +53,9 @@ class StandIn:
     """A running stand-in: give it a script by `scripted.plays(…)`, and see what it got in `scripted.received`."""
 
     scripted: Scripted
+    policy: (
+        DependencyPolicy  # the declared one, with certificates that the stand-in takes, and has, where it names some
+    )
     environ: Mapping[str, str]  # what `open_clients` needs to find it
 
 
@@ -130,10 +133,15 @@ async def answering_samples(received: Received) -> Messages:
 @asynccontextmanager
 async def standing_in(client: type[GrpcClient], policies: Snapshot) -> AsyncIterator[StandIn]:
     """A server on a free local port with every RPC of the client's dependency; `policies` are the project's own."""
-    definition = _definition(client, policies)
+    declared = policies.dependencies[client.DEPENDENCY]
+    definition = _definition(client, policies, declared.tls)
     scripted = Scripted(definition, answering_samples)
     async with serving(definition, scripted.application) as served:
-        yield StandIn(scripted, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
+        credentials = served.client.credentials
+        policy = declared
+        if declared.tls is not None and credentials is not None and credentials.served is not None:
+            policy = replace(declared, tls=credentials.served.called_by(declared.tls))
+        yield StandIn(scripted, policy, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
 
 
 @asynccontextmanager
@@ -155,8 +163,11 @@ async def chained(
         }
         environ = {name: target for stand_in in stand_ins.values() for name, target in stand_in.environ.items()}
 
+        declared = {client.DEPENDENCY: stand_in.policy for client, stand_in in stand_ins.items()}
+        policies = replace(definition.policies, dependencies={**definition.policies.dependencies, **declared})
+
         def opening(outbound: Outbound) -> AbstractAsyncContextManager[Any]:
-            return open_clients(replace(outbound, environ=environ))
+            return open_clients(replace(outbound, policies=policies, environ=environ))
 
         connected = replace(definition, open_clients=opening)
         served = await stack.enter_async_context(serving(connected, application))
@@ -168,8 +179,9 @@ def _propagated(policies: Snapshot) -> tuple[str, ...]:
     return tuple(name for name in names if name not in OWN | _OF_THE_TRANSPORT and not name.startswith("grpc-"))
 
 
-def _definition(client: type[GrpcClient], policies: Snapshot) -> Definition:
+def _definition(client: type[GrpcClient], policies: Snapshot, tls: ClientTlsPolicy | None) -> Definition:
     """The dependency as a service: no deadlines of its own, no routes, an empty error table."""
+    served = None if tls is None else TlsPolicy("", "", client_ca=tls.certificate)  # files are the test's own
     names = dict.fromkeys(method.service for method in client.METHODS)
     bases = tuple(
         type(
@@ -185,7 +197,7 @@ def _definition(client: type[GrpcClient], policies: Snapshot) -> Definition:
         services=bases,
         routes=(),
         errors=ErrorTable(domain=PEER_DOMAIN, rows={}, by_code={}),
-        policies=replace(policies, methods=methods),
+        policies=replace(policies, methods=methods, tls=served),
         open_clients=_none,
     )
     return under_test(definition, deadline=None)
