@@ -8,6 +8,8 @@ from ..runtime.snapshot import (
     AdminPolicy,
     BreakerPolicy,
     BulkheadPolicy,
+    ChannelPolicy,
+    ClientKeepalive,
     DeadlinePolicy,
     DependencyPolicy,
     GrpcPolicy,
@@ -105,6 +107,7 @@ POLICIES = Snapshot(
         "inventory": DependencyPolicy(
             target="dns:///inventory:50051",
             calls=OutgoingPolicy(
+                connect_timeout=0.2,
                 attempt_timeout=0.4,
                 total_timeout=0.9,
                 retry=RetryPolicy(
@@ -133,6 +136,7 @@ POLICIES = Snapshot(
             ),
             methods={
                 "/inventory.v1.InventoryService/GetStock": OutgoingPolicy(
+                    connect_timeout=0.2,
                     attempt_timeout=0.4,
                     total_timeout=0.9,
                     retry=RetryPolicy(
@@ -168,6 +172,11 @@ POLICIES = Snapshot(
                     "/inventory.v1.InventoryService/Reserve",
                 }
             ),
+            channel=ChannelPolicy(
+                keepalive=ClientKeepalive(time=300.0, timeout=5.0, permit_without_calls=False),
+                load_balancing="round_robin",
+                max_connection_age=1800.0,
+            ),
         ),
         "payments": DependencyPolicy(
             target="dns:///payments:50051",
@@ -185,5 +194,5 @@ POLICIES = Snapshot(
             ),
         ),
     },
-    hash="a12f4c63488dcb2b",
+    hash="466d96402453f979",
 )
