@@ -15,6 +15,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from runtime.call import Call
 from runtime.health import Health
+from runtime.hurry import Hurry
 from runtime.pipeline import handler_endpoint
 from runtime.transport.grpc_aio import GrpcTransport, server_options
 
@@ -135,7 +136,7 @@ async def test_a_watch_that_is_ended_while_it_is_written_to_ends_well() -> None:
     async with listening(Wire(), health) as (transport, channel, _):
         call = watch(channel, SERVICE)
         await health.interrupt.wait()
-        await transport.stop_accepting()
+        await transport.stop_accepting(Hurry())
         assert [response.status async for response in call] == [Serving.SERVING]
 
 
@@ -181,7 +182,7 @@ async def test_a_server_that_stops_accepting_finishes_its_calls_and_takes_no_new
     async with listening(Wire(behave)) as (transport, channel, _):
         call = multicallable(channel, UNARY)(Item(name="a"))
         await entered.wait()
-        await transport.stop_accepting()
+        await transport.stop_accepting(Hurry())
         with pytest.raises(aio.AioRpcError) as caught:
             await multicallable(channel, COUNT)(Item()).read()
         assert caught.value.code() is StatusCode.UNAVAILABLE
@@ -203,7 +204,7 @@ async def test_a_call_that_outlasts_the_grace_is_cancelled() -> None:
     async with listening(Wire(behave)) as (transport, channel, _):
         call = multicallable(channel, UNARY)(Item())
         await entered.wait()
-        await transport.stop_accepting()
+        await transport.stop_accepting(Hurry())
         await asyncio.wait_for(transport.stop(0.05), 5)
         assert await call.code() is StatusCode.UNAVAILABLE
         await asyncio.wait_for(ended.wait(), 5)

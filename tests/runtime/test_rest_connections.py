@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from runtime.call import Call
+from runtime.hurry import Hurry
 from runtime.pipeline import NamedStage, compose, handler_endpoint
 from runtime.stages.boundary import Boundary, InFlight
 from runtime.transport.http_connection import MAX_HEAD_BYTES
@@ -261,7 +262,7 @@ async def test_a_port_that_stops_accepting_finishes_calls_and_says_close() -> No
         assert "connection" not in (await idle.answer())[1]
         busy.send(get("/v1/items?name=a"))
         await asyncio.wait_for(handler.entered.wait(), PATIENCE)
-        await transport.stop_accepting()
+        await transport.stop_accepting(Hurry())
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", port)
         idle.send(get("/v1/nothing"))
@@ -278,7 +279,7 @@ async def test_a_port_that_stops_accepting_finishes_calls_and_says_close() -> No
 async def test_who_has_connected_before_the_port_stops_is_still_served() -> None:
     async with listening(Wire()) as (transport, port):
         socks = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]  # the loop has accepted none yet
-        await transport.stop_accepting()
+        await transport.stop_accepting(Hurry())
         for sock in socks:
             sock.setblocking(False)
             reader, writer = await asyncio.open_connection(sock=sock)

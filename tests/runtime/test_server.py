@@ -19,11 +19,12 @@ from grpc import StatusCode
 from runtime.admin import config_of
 from runtime.call import Call
 from runtime.definition import Application
+from runtime.hurry import Hurry
 from runtime.logs import LineWriter
 from runtime.pipeline import Endpoint, UserStage
 from runtime.server import ApplicationError, PortError, Server, running
 from runtime.settings import Settings
-from runtime.shutdown import Hurry, Outcome, shut_down
+from runtime.shutdown import Outcome, shut_down
 
 from tests.runtime.sample_service import (
     ECHO,

@@ -19,13 +19,14 @@ from typing import Any
 from . import logs, worker_pipes
 from .cpus import cpus
 from .definition import ApplicationFactory, Definition
+from .hurry import Hurry
 from .log_format import renderer
 from .loggable import json_line
 from .logs import LineWriter
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING
 from .server import ApplicationError, Server
 from .settings import Settings, SettingsError, read
-from .shutdown import Hurry, shut_down
+from .shutdown import shut_down
 from .starting import StartError
 
 FORCED = 1

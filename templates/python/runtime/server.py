@@ -18,6 +18,7 @@ from .clock import Clock, LoopClock
 from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
+from .hurry import Hurry
 from .log_format import renderer
 from .logs import Clock as WallClock
 from .logs import LineWriter
@@ -242,12 +243,12 @@ class Server:
         """Readiness and health say no; calls are served as before, until those who ask have heard."""
         self.health.terminate()
 
-    async def stop_accepting(self) -> None:
+    async def stop_accepting(self, hurry: Hurry) -> None:
         """Close both listeners; a call that comes over an open connection is told to go elsewhere."""
         self._gate.closed = True
         self.health.close()
         for transport in self._transports:
-            await transport.stop_accepting()
+            await transport.stop_accepting(hurry)
 
     async def stop_transports(self, grace: float) -> None:
         """Give answers up to `grace` seconds to leave, then drop the connections."""

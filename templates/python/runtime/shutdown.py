@@ -6,10 +6,11 @@ import asyncio
 import logging
 import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .hurry import Hurry
 from .snapshot import LifecyclePolicy
 from .stages.drain_gate import draining
 
@@ -35,38 +36,6 @@ class Outcome:
     ended: int = 0  # calls that were ended because the drain took too long
     stuck: int = 0  # calls and tasks that would not end
     failed: tuple[str, ...] = ()  # the steps that failed or were given up
-
-
-class Hurry:
-    """Whether the waits of a shutdown are to be skipped, and waits that end when they are."""
-
-    def __init__(self, *, hurried: bool = False) -> None:
-        self._event = asyncio.Event()
-        if hurried:
-            self._event.set()
-
-    def set(self) -> None:
-        """Skip what is being waited for, and every later wait."""
-        self._event.set()
-
-    async def pause(self, seconds: float) -> None:
-        """Wait that long, or until hurried."""
-        hurried = asyncio.ensure_future(self._event.wait())
-        await asyncio.wait((hurried,), timeout=seconds)
-        hurried.cancel()
-
-    async def wait_for(self, work: Coroutine[Any, Any, object], seconds: float) -> bool:
-        """Wait for `work` that long, or until hurried; whether `work` was done."""
-        working = asyncio.ensure_future(work)
-        hurried = asyncio.ensure_future(self._event.wait())
-        await asyncio.sleep(0)  # what is done already counts even in a hurry
-        try:
-            await asyncio.wait((working, hurried), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return working.done()
-        finally:
-            working.cancel()
-            hurried.cancel()
-            await asyncio.gather(working, hurried, return_exceptions=True)
 
 
 async def shut_down(
@@ -97,7 +66,7 @@ class _Shutdown:
         return (
             Step("not_ready", self._not_ready, 1.0),
             Step("propagation", lambda: self._hurry.pause(policy.propagation_delay), policy.propagation_delay + 1.0),
-            Step("stop_accepting", server.stop_accepting, cleanup + 1.0),
+            Step("stop_accepting", lambda: server.stop_accepting(self._hurry), cleanup + 1.0),
             Step("drain", self._drain, policy.drain_timeout + 1.0),
             Step("end_calls", self._end_calls, cleanup + 1.0),
             Step("transports", lambda: server.stop_transports(cleanup), 2 * cleanup + 1.0),

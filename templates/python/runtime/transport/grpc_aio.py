@@ -17,6 +17,7 @@ from ..call import Call, Header
 from ..codes import BY_NUMBER
 from ..definition import Definition, ErrorTable, Kind, Method
 from ..errors import ServiceError
+from ..hurry import Hurry
 from ..metadata import Metadata
 from ..pipeline import Endpoint
 from ..snapshot import GrpcPolicy
@@ -104,12 +105,12 @@ class GrpcTransport:
         await self._server.start()
         return port
 
-    async def stop_accepting(self) -> None:
+    async def stop_accepting(self, hurry: Hurry) -> None:
         """Close the listener and send GOAWAY; calls in flight go on, watches and reflection end.
 
         Once it stops, gRPC core cancels the calls that it has queued and those that come before the client has seen
         GOAWAY; a client does not try a cancelled call again. So calls on their way are let in first, for the drain
-        gate to refuse, until none has come for a moment.
+        gate to refuse, until none has come for a moment. A shutdown in a hurry does not wait for them.
         """
         if self._server is None or self._stopping is not None:
             return
@@ -117,18 +118,18 @@ class GrpcTransport:
             stream.cancel()
         for _ in range(_MAX_LINGERS):
             seen = self._methods.asked
-            await asyncio.sleep(_LINGER)
+            await hurry.pause(_LINGER)
             if self._methods.asked == seen:
                 break
         # Without its grace, `stop` would cancel the calls; a later `stop` with a shorter one takes over.
         self._stopping = asyncio.ensure_future(self._server.stop(_NO_DEADLINE))
-        await asyncio.sleep(_LINGER)
+        await hurry.pause(_LINGER)
 
     async def stop(self, grace: float) -> None:
         """Wait up to `grace` seconds for the calls in flight, end the rest, and release everything."""
         if self._server is None:
             return
-        await self.stop_accepting()
+        await self.stop_accepting(Hurry(hurried=True))
         await self._server.stop(grace)
         if self._stopping is not None:
             await self._stopping

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from ..clock import Clock, LoopClock
 from ..definition import Definition
+from ..hurry import Hurry
 from ..pipeline import Endpoint
 from ..protojson.codec import Codec, CodecFor
 from .cors import App, CorsApp
@@ -86,7 +87,7 @@ class RestTransport:
         port: int = sock.getsockname()[1]
         return port
 
-    async def stop_accepting(self) -> None:
+    async def stop_accepting(self, hurry: Hurry) -> None:
         """Close the listener; each connection says `Connection: close` with its next response, and closes after it."""
         if self._server is None:
             return
@@ -98,7 +99,7 @@ class RestTransport:
 
     async def stop(self, grace: float) -> None:
         """Wait up to `grace` seconds for the calls in flight, end the rest, and release everything."""
-        await self.stop_accepting()
+        await self.stop_accepting(Hurry(hurried=True))
         if tasks := set(self._listening.tasks):
             await asyncio.wait(tasks, timeout=grace)
         for connection in tuple(self._listening.connections):
