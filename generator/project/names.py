@@ -29,7 +29,6 @@ DEPENDENCIES = frozenset(
         "pytest",
         "pytest_asyncio",
         "redis",
-        "uvicorn",
         "uvloop",
         "yaml",
     }

@@ -196,8 +196,6 @@ def configure(level: str, redact: Iterable[str], writer: LineWriter, render: Ren
     root.addHandler(LineHandler(writer, RecordFormatter(redact, render)))
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    # uvicorn tells of every start and stop at INFO; the lifecycle says it once.
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
 
 
 def _traceback(exc_info: Any) -> str:
