@@ -8,6 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.projects import EXAMPLES, emit, holdfast
+from tests.nothing_left import (
+    grpc_stays,
+    nothing_left,
+    nothing_left_by_module,
+    nothing_left_in_loop,
+    nothing_left_in_the_end,
+)
+
+__all__ = ["grpc_stays", "nothing_left", "nothing_left_by_module", "nothing_left_in_loop", "nothing_left_in_the_end"]
 
 NASTY = Path(__file__).parent / "nasty"
 

@@ -14,7 +14,7 @@ from runtime.call import Call, Header
 from runtime.current import current_call
 from runtime.errors import DependencyError, ServiceError, has_reason
 from runtime.targets import target_variable
-from runtime.testing import Received, answering, echoing, failing, nothing_left_running, waiting
+from runtime.testing import Received, answering, echoing, failing, nothing_left_behind, waiting
 from runtime.testing.dependencies import PEER_DOMAIN, call_dependency
 
 from tests.runtime.fake_call import call_of
@@ -272,7 +272,7 @@ async def test_what_came_before_a_stream_failed_is_there() -> None:
 
 @pytest.mark.parametrize("method", METHODS, ids=ids)
 async def test_cancelling_the_handler_cancels_the_call(method: Any) -> None:
-    async with nothing_left_running(), calling() as sample:
+    async with nothing_left_behind(), calling() as sample:
         sample.peer.plays(waiting())
         handler = asyncio.create_task(call_dependency(sample.client, method))
         received = await sample.peer.arrived()

@@ -14,7 +14,7 @@ from grpc import StatusCode, aio
 from runtime.client.grpc_client import connection
 from runtime.errors import DependencyError, ServiceError
 from runtime.snapshot import DependencyPolicy, OutgoingPolicy
-from runtime.testing import answering, nothing_left_running, waiting
+from runtime.testing import answering, nothing_left_behind, waiting
 from runtime.testing.dependencies import call_dependency
 
 from tests.runtime.sample_client import SampleClient, calling, outbound
@@ -124,7 +124,7 @@ async def test_what_a_request_stream_raises_reaches_the_handler_and_cancels_the_
         await sample.peer.arrived()
         raise LookupError("from the handler's own stream")
 
-    async with nothing_left_running(), calling() as sample:
+    async with nothing_left_behind(), calling() as sample:
         sample.peer.plays(waiting())
         with pytest.raises(LookupError, match="own stream"):
             await all_of(sample.client, method, broken())
@@ -145,7 +145,7 @@ async def test_a_request_stream_is_not_read_on_once_the_peer_has_answered(method
     async def answers_at_once(received: Any) -> Any:
         yield Note(text="enough")
 
-    async with nothing_left_running(), calling() as sample:
+    async with nothing_left_behind(), calling() as sample:
         sample.peer.plays(answers_at_once)
         assert await all_of(sample.client, method, endless()) == [Note(text="enough")]
         assert stopped.is_set()

@@ -181,14 +181,14 @@ class Held(Wire):
             self.ended.set()
 
 
-def open_call(served: Served, method: Any, **options: Any) -> Any:
-    """A call of the method that has sent one message, and will not end its requests."""
+def open_call(served: Served, method: Any, until: asyncio.Event | None = None, **options: Any) -> Any:
+    """A call of the method that has sent one message, and ends its requests then, if ever."""
 
-    async def forever() -> AsyncIterator[Any]:
+    async def held() -> AsyncIterator[Any]:
         yield Item()
-        await asyncio.Event().wait()
+        await (until or asyncio.Event()).wait()
 
-    argument = forever() if method.kind.streams_requests else Item()
+    argument = held() if method.kind.streams_requests else Item()
     return multicallable(served.grpc, method)(argument, **options)
 
 
@@ -205,12 +205,13 @@ async def test_a_caller_that_cancels_cancels_the_handler_and_its_requests_do_not
 
 @pytest.mark.parametrize("method", [UNARY, GATHER, COUNT, CHAT], ids=lambda method: method.name)
 async def test_an_expired_deadline_ends_every_kind_with_deadline_exceeded(method: Any) -> None:
-    handler = Held()
+    handler, until = Held(), asyncio.Event()
     async with serving(handler) as served:
-        call = open_call(served, method, timeout=0.1)
+        call = open_call(served, method, until, timeout=0.1)
         assert await asyncio.wait_for(call.code(), 5) is StatusCode.DEADLINE_EXCEEDED
         await asyncio.wait_for(handler.ended.wait(), 5)
         assert not handler.went_well
+        until.set()  # grpc.aio reads on after the end
 
 
 async def test_many_calls_share_one_connection() -> None:

@@ -265,6 +265,8 @@ async def test_refusals_are_counted_by_reason_and_tokens_are_in_no_log(
         assert server.measures is not None
         metrics = server.measures.exposition()[1].decode()
     written = os.read(reading, 1 << 20).decode() + caplog.text + metrics
+    os.close(reading)
+    os.close(writing)
     assert codes == [StatusCode.OK, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED]
     assert written.count('"method"') >= 3
     assert [part for token in tokens for part in token.split(".") if part in written] == []

@@ -8,6 +8,7 @@ import pytest
 from grpc import StatusCode
 from runtime.call import Call
 from runtime.errors import ServiceError
+from runtime.expiry import Expiries
 from runtime.pipeline import Endpoint
 from runtime.stages.deadline import Deadline
 
@@ -28,7 +29,7 @@ class Counts:
         def expired() -> None:
             self.expired += 1
 
-        return Deadline(min_remaining, spent, expired)
+        return Deadline(min_remaining, Expiries(), spent, expired)
 
 
 async def run(proceed: Endpoint, left: float | None, counts: Counts, min_remaining: float = 0.0) -> Call:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 from google.protobuf import json_format
 from grpc import StatusCode
+from runtime.client.bulkhead import Permits
 from runtime.definition import Kind
 from runtime.errors import ServiceError
+from runtime.policies.concurrency import Fixed, Limiter
+from runtime.shared import Shared
 from runtime.snapshot import DeadlinePolicy
 from runtime.testing import (
     Client,
@@ -22,7 +26,7 @@ from runtime.testing import (
     echoing,
     entries,
     failing,
-    nothing_left_running,
+    nothing_left_behind,
     one_of_each,
     sample,
     serving,
@@ -175,9 +179,40 @@ async def test_a_handler_can_be_called_directly() -> None:
 
 async def test_a_whole_server_leaves_no_task(scripted: Scripted) -> None:
     scripted.plays(answering())
-    async with nothing_left_running(), serving(under_test(definition()), scripted.application) as served:
+    async with nothing_left_behind(), serving(under_test(definition()), scripted.application) as served:
         for entry in EACH:
             await served.client.call(entry)
+
+
+async def test_a_timer_and_sockets_that_are_left_are_told() -> None:
+    check = nothing_left_behind(within=0.01)
+    await check.__aenter__()
+    pair = socket.socketpair()
+    timer = asyncio.get_running_loop().call_later(60, asyncio.Event().set)
+    with pytest.raises(AssertionError, match=r"left behind: socket \(2\), timer Event.set$"):
+        await check.__aexit__(None, None, None)
+    timer.cancel()
+    for each in pair:
+        each.close()
+
+
+async def test_a_permit_that_no_call_gave_back_is_told(scripted: Scripted) -> None:
+    service = serving(under_test(definition()), scripted.application)
+    served = await service.__aenter__()
+    served.server.shared.one("calls", lambda: Limiter(Fixed(2))).acquire(0)
+    with pytest.raises(AssertionError, match=r"permits that no call gave back: \{'calls': 1\}"):
+        await served.until_idle()
+    with pytest.raises(AssertionError, match=r"permits that no call gave back: \{'calls': 1\}"):
+        await service.__aexit__(None, None, None)
+
+
+def test_what_dependencies_hold_is_told_by_dependency() -> None:
+    shared = Shared()
+    permits = shared.one(("dependency", "stock"), Shared).one(("bulkhead", ""), lambda: Permits(2))
+    assert permits.take()
+    assert shared.held() == {"('dependency', 'stock') ('bulkhead', '')": 1}
+    permits.give_back()
+    assert shared.held() == {}
 
 
 async def test_a_task_that_is_left_is_named() -> None:
@@ -185,6 +220,6 @@ async def test_a_task_that_is_left_is_named() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(AssertionError, match="forgotten"):
-        async with nothing_left_running(within=0.01):
+        async with nothing_left_behind(within=0.01):
             task = asyncio.create_task(forgotten())
     task.cancel()

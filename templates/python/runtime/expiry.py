@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import Any
+from typing import Any, Self
 
 _SLOTS = 1000  # a second: deadlines that fall into the same slot expire together, at its end
 
@@ -26,7 +26,10 @@ class Expiry:
 
 
 class Expiries:
-    """Cancels tasks that outlive their deadlines. An event loop of its own each; a new one forgets the old one's."""
+    """Cancels tasks that outlive their deadlines. An event loop of its own each; a new one forgets the old one's.
+
+    Leaving its `async with` takes away the timer, which would stand a while longer.
+    """
 
     __slots__ = ("_loop", "_next", "_pending", "_timer")
 
@@ -35,6 +38,13 @@ class Expiries:
         self._pending: dict[int, set[Expiry]] = {}  # by slot
         self._next: float = math.inf  # the slot that the timer stands at
         self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def begin(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any], deadline: float) -> Expiry:
         """Cancel `task` at `deadline` (loop time), up to a millisecond later, unless `end` comes first."""

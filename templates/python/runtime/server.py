@@ -84,12 +84,12 @@ class Server:
         self.grpc_port = 0
         self.rest_port = 0
         self.admin_port = 0
+        self.shared = Shared()
         self.chains: dict[str, tuple[str, ...]] = {}  # the stages of each RPC by its path, outermost first
         self._gate = Gate()
         self._clock = clock
         self._writer = writer
         self._random = random.Random()  # noqa: S311 - jitter and ids, no secrets
-        self._shared = Shared()
         self._resilience: Resilience | None = None
         self._stages = AsyncExitStack()
         self._clients = AsyncExitStack()
@@ -118,12 +118,12 @@ class Server:
         composed = await self._application.enter_async_context(opened)
         if self._resilience is not None:
             self._resilience.business = composed.business
-            self._shared.opened.append(self._resilience)
+            self.shared.opened.append(self._resilience)
         environment = self._environment(match_handlers(self.definition, composed))
         endpoints = self._endpoints(composed.stages, environment)
         certificates = self._certificates(environment.clock)
         admitting = admissions(environment)
-        for opening in self._shared.opened:
+        for opening in self.shared.opened:
             await self._stages.enter_async_context(opening)
         grpc = GrpcTransport(
             self.definition,
@@ -159,6 +159,7 @@ class Server:
             environ=os.environ,
             clock=self._clock or LoopClock(),
             random=self._random,
+            shared=self.shared,
             measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
             tracing=self.tracing,
             observe=None if self._resilience is None else self._resilience.attempt,
@@ -184,7 +185,7 @@ class Server:
 
         tell = uncounted if self.measures is None else self.measures.certificate_expiry()
         certificates = Certificates(policy, tell)
-        self._shared.opened.append(certificates.watched(clock))
+        self.shared.opened.append(certificates.watched(clock))
         return certificates
 
     def _inject_faults(self) -> bool:
@@ -223,7 +224,7 @@ class Server:
             inject_faults=self._inject_faults(),
             secure=policies.tls is not None,
             resilience=self._resilience,
-            shared=self._shared,
+            shared=self.shared,
         )
 
     def _endpoints(self, own: Sequence[UserStage], environment: Environment) -> Mapping[str, Endpoint]:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 ValueT = TypeVar("ValueT")
+
+
+@runtime_checkable
+class Holds(Protocol):
+    """What gives permits to calls, and has them back when they end."""
+
+    @property
+    def held(self) -> int:
+        """How many permits calls have now."""
 
 
 class Shared:
@@ -26,3 +35,13 @@ class Shared:
         if key not in self._made:
             self._made[key] = make()
         return cast("ValueT", self._made[key])
+
+    def held(self) -> dict[str, int]:
+        """How many permits calls have now, by what gave them: none once the last call has ended."""
+        found: dict[str, int] = {}
+        for key, made in self._made.items():
+            if isinstance(made, Shared):
+                found |= {f"{key} {name}": count for name, count in made.held().items()}
+            elif isinstance(made, Holds) and made.held:
+                found[str(key)] = made.held
+        return found

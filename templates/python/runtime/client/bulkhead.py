@@ -18,11 +18,17 @@ from .outgoing import Endpoint, Outgoing
 class Permits:
     """So many permits, handed on in the order in which they were asked for."""
 
-    __slots__ = ("_waiting", "free")
+    __slots__ = ("_count", "_waiting", "free")
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self.free = count
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def held(self) -> int:
+        """How many permits calls have now."""
+        return self._count - self.free
 
     def take(self) -> bool:
         """Take a permit that is free, where nobody waits for one."""

@@ -43,6 +43,7 @@ class Outbound:
     random: random.Random
     measures: ClientMeasures | None = None
     tracing: Tracing | None = None
+    shared: Shared = field(default_factory=Shared)
     observe: Callable[[str, float], None] | None = (
         None  # hears what share of its timeout an attempt took, by dependency
     )
@@ -55,7 +56,11 @@ class Dependency:
     name: str
     policy: DependencyPolicy
     outbound: Outbound
-    shared: Shared = field(default_factory=Shared)
+
+    @property
+    def shared(self) -> Shared:
+        """What the calls to it have in common."""
+        return self.outbound.shared.one(("dependency", self.name), Shared)
 
     def one(self, mechanism: str, path: str, make: Callable[[str], ValueT]) -> ValueT:
         """The mechanism's state for an RPC: the dependency's, or the RPC's own where its policy is another.

@@ -86,6 +86,11 @@ class Breaker:
         self.state = State.CLOSED
         self._enter(State.CLOSED)
 
+    @property
+    def held(self) -> int:
+        """How many of half-open's permits calls have now; other states do not wait for theirs."""
+        return self._admitted - self._returned
+
     # -- one call ------------------------------------------------------------------------------------------------
 
     def admit(self, now: float) -> int | None:

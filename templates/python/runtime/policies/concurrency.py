@@ -49,6 +49,11 @@ class Limiter:
         self.in_flight = 0
         self._by_level = [0] * len(LEVELS)
 
+    @property
+    def held(self) -> int:
+        """How many permits calls have now."""
+        return self.in_flight
+
     def acquire(self, rank: int) -> bool:
         """Whether a call of that level may run; the level is given by its place in `LEVELS`."""
         limit = self.limit.limit

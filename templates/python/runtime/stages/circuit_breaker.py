@@ -80,6 +80,9 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
         if entered is not None:
             entered(new.value)
 
-    breaker = Breaker(policy.breaker, environment.random, changed)
+    given = policy.breaker
+    breaker = environment.shared.one(
+        ("circuit_breaker", method.path), lambda: Breaker(given, environment.random, changed)
+    )
     counter = environment.counter("circuit_breaker", "circuit_open", method)
     return CircuitBreaker(breaker, method, environment.errors, environment.clock, counter)

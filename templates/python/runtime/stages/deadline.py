@@ -28,12 +28,16 @@ class Deadline:
     __slots__ = ("_count_expired", "_count_spent", "_expiries", "_min_remaining")
 
     def __init__(
-        self, min_remaining: float, count_spent: Callable[[], None], count_expired: Callable[[], None]
+        self,
+        min_remaining: float,
+        expiries: Expiries,
+        count_spent: Callable[[], None],
+        count_expired: Callable[[], None],
     ) -> None:
         self._min_remaining = min_remaining
         self._count_spent = count_spent
         self._count_expired = count_expired
-        self._expiries = Expiries()
+        self._expiries = expiries
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         deadline = call.deadline
@@ -69,8 +73,16 @@ class Deadline:
 
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Deadline:
     """The method's stage; every method has one, as a caller may set a deadline where the policy has none."""
+    shared = environment.shared
+
+    def made() -> Expiries:
+        expiries = Expiries()
+        shared.opened.append(expiries)
+        return expiries
+
     return Deadline(
         0.0 if policy.deadline is None else policy.deadline.min_remaining,
+        shared.one("deadline", made),
         environment.counter("deadline", DEADLINE_SPENT, method),
         environment.counter("deadline", DEADLINE_EXPIRED, method),
     )

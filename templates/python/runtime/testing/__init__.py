@@ -4,12 +4,13 @@ from .client import Addresses, Client, connected
 from .direct import direct_call
 from .entries import Entry, entries, one_of_each
 from .failures import Failure, failures, predicates
+from .leftovers import no_descriptor_left, nothing_left_behind
 from .outcome import Outcome
 from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
 from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
-from .serving import MECHANISMS, Served, nothing_left_running, serving, under_test
+from .serving import MECHANISMS, Served, serving, under_test
 from .virtual_clock import HurriedClock, VirtualClock
 
 __all__ = [
@@ -35,7 +36,8 @@ __all__ = [
     "entries",
     "failing",
     "failures",
-    "nothing_left_running",
+    "no_descriptor_left",
+    "nothing_left_behind",
     "one_of_each",
     "predicates",
     "rest_request",

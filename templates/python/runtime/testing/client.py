@@ -294,12 +294,18 @@ def start(
 
 
 @asynccontextmanager
-async def connected(addresses: Addresses, credentials: Credentials | None = None) -> AsyncIterator[Client]:
-    """A client of the service at these addresses, closed at the end; with credentials, one that is let in."""
+async def connected(
+    addresses: Addresses, credentials: Credentials | None = None, *, keep_alive: bool = False
+) -> AsyncIterator[Client]:
+    """A client of the service at these addresses, closed at the end; with credentials, one that is let in.
+
+    It has a gRPC connection for all its calls, and an HTTP one for each, unless they are to be kept for the next.
+    """
     options = [("grpc.max_receive_message_length", _LARGEST), ("grpc.use_local_subchannel_pool", 1)]
     tls = None if credentials is None else credentials.tls
-    verify: ssl.SSLContext | bool = True if tls is None else tls.context
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # Without a context, httpx would read the certificates of every authority that the machine knows.
+    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if tls is None else tls.context
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None if keep_alive else 0)
     async with (
         _channel(addresses.grpc, options, tls) as channel,
         httpx.AsyncClient(timeout=PATIENCE, limits=limits, trust_env=False, verify=verify) as http,

@@ -1,4 +1,4 @@
-"""The real server in this process, on free ports, with a client beside it; and the check that it leaves nothing."""
+"""The real server in this process, on free ports, with a client beside it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class Served:
     client: Client
 
     async def until_idle(self) -> None:
-        """Wait until no call is being served. Raises TimeoutError when one stays."""
+        """Wait until no call is being served. Raises TimeoutError when one stays, AssertionError when its permit does."""
         async with asyncio.timeout(PATIENCE):
             await self.server.in_flight.wait_until_empty()
+        nothing_held(self.server)
 
     async def stop(self) -> Outcome:
         """Shut the server down as SIGTERM does, with its waits."""
@@ -79,23 +80,15 @@ async def serving(
             admin=f"http://{HOST}:{server.admin_port}",
         )
         async with connected(addresses, credentials) as client:
+            await client.channel.channel_ready()
             yield Served(local, server, client)
+    nothing_held(server)
 
 
-@asynccontextmanager
-async def nothing_left_running(within: float = PATIENCE) -> AsyncIterator[None]:
-    """Fail with AssertionError when a task that was started inside still runs `within` seconds after.
-
-    Serve inside, too: a server has tasks of its own for as long as it listens.
-    """
-    before = asyncio.all_tasks()
-    yield
-    left = asyncio.all_tasks() - before
-    if left:
-        _, left = await asyncio.wait(left, timeout=within)
-    if left:
-        names = sorted(getattr(task.get_coro(), "__qualname__", task.get_name()) for task in left)
-        raise AssertionError(f"tasks left behind: {', '.join(names)}")
+def nothing_held(server: Server) -> None:
+    """Fail with AssertionError where a limit, a bulkhead or a half-open breaker waits for a call that has ended."""
+    if (held := server.shared.held()) and not server.in_flight:
+        raise AssertionError(f"permits that no call gave back: {held}")
 
 
 def under_test(
