@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from orders.gen.definition import DEFINITION
-from orders.runtime.testing import Client, Scripted, Served, serving, under_test
+from orders.runtime.testing import Client, Scripted, Served, nothing_left_behind, serving, under_test
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,14 @@ async def served(scripted: Scripted) -> AsyncIterator[Served]:
     """The server of all tests that need no other policies than the declared ones."""
     async with serving(under_test(DEFINITION), scripted.application) as running:
         yield running
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_left(served: Served) -> AsyncIterator[None]:
+    """No test leaves a call, a task, a timer, a connection or a permit behind."""
+    async with nothing_left_behind():
+        yield
+        await served.until_idle()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ async def chain(scripted: Scripted) -> AsyncIterator[Chain]:
     """This service with its real clients, between a caller and the stand-ins of its dependencies."""
     definition = under_test(DEFINITION, deadline=DEADLINE)
     async with chained(definition, scripted, open_clients, CALLS) as running:
+        for call in one_of_each_kind(CALLS):  # opens the connections that stay
+            assert (await running.call(ENTRIES[0], call)).succeeded
         yield running
 
 

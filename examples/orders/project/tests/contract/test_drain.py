@@ -13,8 +13,8 @@ from orders.runtime.testing import (
     PATIENCE,
     Scripted,
     answering,
+    connected,
     entries,
-    nothing_left_running,
     one_of_each,
     serving,
     under_test,
@@ -33,7 +33,7 @@ HASTY = replace(DECLARED, propagation_delay=0.0, drain_timeout=0.1, cleanup_time
 async def test_a_shutdown_under_load_loses_no_call(scripted: Scripted) -> None:
     definition, finish = under_test(DEFINITION, lifecycle=PATIENT), asyncio.Event()
     scripted.plays(waiting(finish))
-    async with nothing_left_running(), serving(definition, scripted.application) as served:
+    async with serving(definition, scripted.application) as served:
         health = served.client.watch_health()
         assert await anext(health) == "SERVING"
         calls = [asyncio.create_task(served.client.call(entry)) for entry in LOAD]
@@ -62,18 +62,21 @@ async def test_a_shutdown_under_load_loses_no_call(scripted: Scripted) -> None:
 async def test_a_call_that_comes_over_an_open_connection_is_told_when_to_come_again(scripted: Scripted) -> None:
     over_rest = [entry for entry in ENTRIES if entry.protocol == "rest" and not entry.over_web_socket][:1]
     definition, finish = under_test(DEFINITION, lifecycle=replace(PATIENT, propagation_delay=0.0)), asyncio.Event()
-    async with serving(definition, scripted.application) as served:
+    async with (
+        serving(definition, scripted.application) as served,
+        connected(served.client.addresses, served.client.credentials, keep_alive=True) as client,
+    ):
         for entry in over_rest:
             scripted.plays(waiting(finish))
-            held = asyncio.create_task(served.client.call(entry))
+            held = asyncio.create_task(client.call(entry))
             await scripted.arrived()
             scripted.plays(answering(*entry.responses()))
-            await served.client.call(entry)  # leaves its connection open
-            health = served.client.watch_health()
+            await client.call(entry)  # leaves its connection open
+            health = client.watch_health()
             assert await anext(health) == "SERVING"
             stopping = asyncio.create_task(served.stop())
             assert "SERVING" not in [status async for status in health]
-            outcome = await served.client.call(entry)
+            outcome = await client.call(entry)
             assert (outcome.http, outcome.code) == (503, StatusCode.UNAVAILABLE)
             assert outcome.retry_after is not None
             assert outcome.pushback == math.ceil(outcome.retry_after)
@@ -84,7 +87,7 @@ async def test_a_call_that_comes_over_an_open_connection_is_told_when_to_come_ag
 async def test_what_does_not_end_in_time_is_ended_and_told_when_to_come_again(scripted: Scripted) -> None:
     definition = under_test(DEFINITION, lifecycle=HASTY)
     scripted.plays(waiting())
-    async with nothing_left_running(), serving(definition, scripted.application) as served:
+    async with serving(definition, scripted.application) as served:
         calls = [asyncio.create_task(served.client.call(entry)) for entry in LOAD]
         await scripted.have_arrived(len(calls))
         shutdown = await served.stop()
