@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator.contract.model import Contract, Service
+from generator.contract.model import Contract, Rpc, Service
 from generator.errors import Finding, InputError
 from generator.plan.model import DependencyPlan, OutgoingPlan
+from generator.plan.operations import operations
 from generator.plan.outgoing import resolve_calls
 from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.layers import client_layers
@@ -26,7 +27,7 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
     plans: list[DependencyPlan] = []
     for name, dependency in spec.body.dependencies.items():
         path = dependency.contract or ""
-        if dependency.protocol == "http" or (dependency.protocol == "grpc" and not path):
+        if dependency.protocol == "grpc" and not path:
             continue  # the spec's own checks have a finding for it
         problem = _unusable(contract, spec, name, path) if path else None
         if problem is not None:
@@ -38,7 +39,8 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
             findings += error.findings
             continue
         services = contract.dependencies[path] if path else ()
-        calls, wrong = resolve_calls(contract, spec, name, services)
+        callees = operations(dependency) if dependency.protocol == "http" else _rpcs(services)
+        calls, wrong = resolve_calls(contract, spec, name, callees)
         findings += wrong
         plans.append(_plan(spec, name, dependency, path, services, whole, calls))
     return tuple(plans), findings
@@ -63,6 +65,10 @@ def _plan(
         calls=calls,
         place=spec.key_place("spec", "dependencies", name),
     )
+
+
+def _rpcs(services: tuple[Service, ...]) -> tuple[Rpc, ...]:
+    return tuple(rpc for service in services for rpc in service.rpcs)
 
 
 def _unusable(contract: Contract, spec: Spec, name: str, path: str) -> Finding | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from generator.contract.model import HttpRule
+from generator.contract.model import HttpRule, Rpc
 from generator.errors import InputError, Place, printable
 from generator.plan.chain import STAGES
-from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, OutgoingPlan, Plan, ServicePlan
+from generator.plan.model import DependencyPlan, ErrorRowPlan, MethodPlan, Operation, OutgoingPlan, Plan, ServicePlan
 from generator.plan.outgoing import is_idempotent
 from generator.plan.work import longest
 from generator.spec.layers import method_calls
@@ -125,11 +125,16 @@ def _call_lines(call: OutgoingPlan, dependency: DependencyPlan) -> Iterator[str]
     """The RPC, its chain, and what is its own of its policy."""
     rpc = call.rpc
     idempotent = "  idempotent" if is_idempotent(rpc) else ""
-    yield f"     rpc  {printable(rpc.name)}  {rpc.kind.value}  {printable(rpc.path)}{idempotent}"
+    named = f"rpc  {rpc.name}  {rpc.kind.value}  {rpc.path}" if isinstance(rpc, Rpc) else _requests(rpc)
+    yield f"     {printable(named)}{idempotent}"
     yield f"          {' > '.join(call.chain)}"
     for setting in call.settings:
         if setting not in dependency.settings:
             yield f"   {_setting_line(setting)}"
+
+
+def _requests(operation: Operation) -> str:
+    return f"request  {operation.name}" if operation.path else f"any other  {operation.name}"
 
 
 def _error_lines(plan: Plan) -> Iterator[str]:
@@ -182,7 +187,7 @@ def _dependency_json(dependency: DependencyPlan) -> dict[str, object]:
 
 def _call_json(call: OutgoingPlan) -> dict[str, object]:
     return {
-        "path": call.rpc.path,
+        "path": call.rpc.path or call.rpc.name,
         "kind": call.rpc.kind.value,
         "idempotent": is_idempotent(call.rpc),
         "chain": list(call.chain),

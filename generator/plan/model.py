@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from generator.contract.model import Contract, HttpRule, Rpc, Service
+from generator.contract.model import Contract, HttpRule, Kind, Rpc, Service
 from generator.errors import Finding, Place
 from generator.plan.access import AccessPlan
 from generator.spec.dependencies import ClientPolicy, Dependency
@@ -58,10 +58,28 @@ class RoutePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingPlan:
-    """One RPC of a dependency with the resolved policy of the calls to it; `settings` and `chain` as in MethodPlan."""
+class Operation:
+    """Requests to a dependency over HTTP that are called in one way; otherwise as an RPC."""
 
-    rpc: Rpc
+    name: str  # "GET /rates/{base}"; of requests that the spec does not name, their methods: "PATCH, POST"
+    path: str  # the same, "" for requests that the spec does not name
+    idempotency: str  # as an RPC's idempotency_level
+    kind: Kind = Kind.UNARY
+
+    @property
+    def full_name(self) -> str:
+        """What findings call it."""
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingPlan:
+    """One RPC, or operation, of a dependency with the resolved policy of the calls to it.
+
+    `settings` and `chain` are as in MethodPlan.
+    """
+
+    rpc: Rpc | Operation
     policy: ClientPolicy
     settings: tuple[Setting, ...]
     chain: tuple[str, ...]
@@ -71,7 +89,8 @@ class OutgoingPlan:
 class DependencyPlan:
     """A service that this one calls.
 
-    `policy` and `settings` are those of the dependency as a whole, `calls` those of each RPC, in declaration order.
+    `policy` and `settings` are those of the dependency as a whole, `calls` those of each RPC, in declaration order;
+    over HTTP those of each operation that the spec names, then of all other requests.
     """
 
     name: str

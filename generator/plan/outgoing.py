@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from generator.contract.model import Contract, Rpc, Service
+from generator.contract.model import Contract, Rpc
 from generator.errors import Finding, InputError, did_you_mean
-from generator.plan.model import OutgoingPlan
+from generator.plan.model import Operation, OutgoingPlan
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.layers import client_layers
 from generator.spec.load import Spec
@@ -17,8 +17,8 @@ from generator.spec.resolve import Resolved, Setting, resolve_client
 _REPEATED = ("retry", "hedging")
 
 
-def is_idempotent(rpc: Rpc) -> bool:
-    """Whether the contract says that the RPC may be called twice (`idempotency_level`)."""
+def is_idempotent(rpc: Rpc | Operation) -> bool:
+    """Whether it may be called twice: as the contract says (`idempotency_level`), or HTTP of its method."""
     return rpc.idempotency in ("NO_SIDE_EFFECTS", "IDEMPOTENT")
 
 
@@ -88,17 +88,16 @@ def client_chain(policy: ClientPolicy, spec: SpecBody) -> tuple[str, ...]:
 
 
 def resolve_calls(
-    contract: Contract, spec: Spec, name: str, services: Sequence[Service]
+    contract: Contract, spec: Spec, name: str, callees: Sequence[Rpc | Operation]
 ) -> tuple[tuple[OutgoingPlan, ...], list[Finding]]:
-    """The policy of the calls to each RPC of the dependency `name`, and what is wrong with what the spec says of them.
+    """The policy of the calls to each RPC, or operation, of the dependency `name`, and what is wrong with the spec there.
 
     What cannot be meant for an RPC is left out where the dependency as a whole says it, and told where the RPC's own
     block does: an attempt is made again only where nothing can happen twice.
     """
-    rpcs = [rpc for service in services for rpc in service.rpcs]
-    findings = list(_unknown_methods(spec, name, rpcs))
+    findings = list(_unknown_methods(spec, name, callees))
     plans: list[OutgoingPlan] = []
-    for rpc in rpcs:
+    for rpc in callees:
         try:
             resolved = resolve_client(client_layers(spec, name, rpc.name))
         except InputError as error:
@@ -110,7 +109,7 @@ def resolve_calls(
     return tuple(plans), findings
 
 
-def _unknown_methods(spec: Spec, name: str, rpcs: Sequence[Rpc]) -> Iterator[Finding]:
+def _unknown_methods(spec: Spec, name: str, rpcs: Sequence[Rpc | Operation]) -> Iterator[Finding]:
     known = [rpc.name for rpc in rpcs]
     for method in spec.body.dependencies[name].methods:
         if method not in known:
@@ -120,7 +119,7 @@ def _unknown_methods(spec: Spec, name: str, rpcs: Sequence[Rpc]) -> Iterator[Fin
 
 
 def _contradictions(
-    contract: Contract, spec: Spec, name: str, rpc: Rpc, resolved: Resolved[ClientPolicy]
+    contract: Contract, spec: Spec, name: str, rpc: Rpc | Operation, resolved: Resolved[ClientPolicy]
 ) -> Iterator[Finding]:
     """What the RPC's own block asks for and cannot have."""
     policy = resolved.policy
@@ -137,12 +136,16 @@ def _contradictions(
                 place, "not-repeatable", message, "remove it; retry begins a stream again before its first message"
             )
         elif not is_idempotent(rpc) and policy.idempotency is None:
-            message = f"{key}: {rpc.full_name} might happen twice: its contract does not say that it is idempotent"
-            hint = "give its calls a key (idempotency), have idempotency_level declared, or remove it"
+            called, hint = rpc.full_name, "give its calls a key (idempotency), or remove it"
+            message = f"{key}: {called} might happen twice: HTTP does not say that it is idempotent"
+            if isinstance(rpc, Rpc):
+                message = f"{key}: {called} might happen twice: its contract does not say that it is idempotent"
+                hint = "give its calls a key (idempotency), have idempotency_level declared, or remove it"
             yield Finding(place, "not-repeatable", message, hint)
     field = policy.idempotency.field if policy.idempotency is not None else None
     if (
         field is not None
+        and isinstance(rpc, Rpc)
         and _level(resolved, "idempotency") == "dependency method"
         and not _takes_key(contract, rpc, field)
     ):
@@ -153,7 +156,7 @@ def _contradictions(
         )
 
 
-def _applicable(contract: Contract, rpc: Rpc, resolved: Resolved[ClientPolicy]) -> Resolved[ClientPolicy]:
+def _applicable(contract: Contract, rpc: Rpc | Operation, resolved: Resolved[ClientPolicy]) -> Resolved[ClientPolicy]:
     """The policy and its settings without what an RPC of that kind has no use for."""
     policy = resolved.policy
     gone: set[str] = set()
@@ -163,7 +166,7 @@ def _applicable(contract: Contract, rpc: Rpc, resolved: Resolved[ClientPolicy]) 
         gone.add("hedging")
     changed = policy.model_copy(update=dict.fromkeys(gone))
     key = changed.idempotency
-    if key is not None and key.field is not None and not _takes_key(contract, rpc, key.field):
+    if key is not None and key.field is not None and isinstance(rpc, Rpc) and not _takes_key(contract, rpc, key.field):
         changed = changed.model_copy(update={"idempotency": key.model_copy(update={"field": None})})
         gone.add("idempotency.field")
     kept = tuple(

@@ -13,6 +13,7 @@ from generator.project.breaking import guarded
 from generator.project.build import Build, compute, read_lock
 from generator.project.changes import Change, Changes
 from generator.project.disk import Disk, orphans
+from generator.project.distributions import missing
 from generator.project.lock import dump
 from generator.project.ownership import decide
 from generator.project.paths import LOCK, is_project_path
@@ -40,11 +41,13 @@ def decided(disk: Disk, built: Build, force: Sequence[str] = (), waivers: Sequen
     found = decide(disk, built.emits, built.before, built.lock, force)
     orphaned = tuple(orphans(disk, built.config, {change.path for change in found.files}))
     kept, drifts = taken_over(disk, built, found)
-    remarks = len(built.plan.warnings) + len(found.stubs) + len(drifts)
+    needs = tuple(missing(disk, built.plan.spec.body))
+    remarks = len(built.plan.warnings) + len(found.stubs) + len(drifts) + len(needs)
     found = replace(
         found,
         files=tuple(sorted((*found.files, *kept), key=lambda change: change.path)),
         orphaned=orphaned,
+        notes=(*found.notes, *needs),
         drifts=tuple(drift.finding(disk) for drift in drifts),
         lock=replace(found.lock, remarks=remarks),
     )

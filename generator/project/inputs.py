@@ -18,6 +18,7 @@ from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.project import config as configuration
 from generator.project.config import CONTRACT_FOLDER
+from generator.project.distributions import declared
 from generator.project.paths import cannot
 from generator.render import keywords
 from generator.spec.load import load as load_spec
@@ -133,7 +134,7 @@ def lay_down(project: Path, inputs: Inputs) -> None:
     if not count:
         message = "`contracts` is not empty: the project has been generated before"
         raise InputError.one(Place(str(file)), "project-config", message, "run `holdfast generate`")
-    file.write_bytes(changed.encode())
+    file.write_bytes(declared(changed, project / SPEC).encode())
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ _LONGEST = 100
 
 DEPENDENCIES = frozenset(
     {
+        "aiohttp",
         "google",
         "grpc",
         "grpc_health",

@@ -61,21 +61,22 @@ class ClientView:
     """One dependency: its module below `gen/clients`, and what stands in it."""
 
     name: str  # as the spec has it
+    protocol: str  # "grpc", "http" or "redis"
     attribute: str  # of Clients; the module's name too
     class_name: str
-    root: str  # the class's base: the runtime's GrpcClient, by the name it has in the module
-    contract: str  # import path of the .proto
+    root: str  # the class's base: the runtime's GrpcClient or HttpClient, by the name it has in the module
+    contract: str  # import path of the .proto, "" but for gRPC
     module_docstring: str
     docstring: str
     imports: str  # the import block of the module
-    methods: tuple[ClientMethodView, ...]
-    constants: tuple[Expression, ...]  # the methods' names
+    methods: tuple[ClientMethodView, ...]  # over gRPC
+    constants: tuple[Expression, ...]  # the methods' names; over HTTP the operations
     opener: Import  # of what opens its connection
 
     @property
     def generated(self) -> bool:
         """Whether it has a module of its own; redis-py's client has not."""
-        return bool(self.methods)
+        return self.protocol != "redis"
 
     @property
     def opened(self) -> str:
@@ -96,7 +97,10 @@ def views(plan: Plan) -> tuple[ClientView, ...]:
             continue
         class_name = naming.identifier(f"{naming.pascal(dependency.name)}Client", classes)
         classes.add(class_name)
-        result.append(_view(plan.contract, dependency, modules, attribute, class_name))
+        if dependency.protocol == "http":
+            result.append(_http(dependency, attribute, class_name))
+        else:
+            result.append(_view(plan.contract, dependency, modules, attribute, class_name))
     return tuple(result)
 
 
@@ -118,7 +122,31 @@ def import_block(clients: tuple[ClientView, ...]) -> str:
 def _redis(dependency: DependencyPlan, attribute: str) -> ClientView:
     """The client of a dependency that speaks Redis: redis-py's, without a module of its own."""
     opener = Import("...runtime.client.redis_client", "connection", "redis_connection")
-    return ClientView(dependency.name, attribute, "Redis", "", "", "", "", "", (), (), opener)
+    return ClientView(dependency.name, "redis", attribute, "Redis", "", "", "", "", "", (), (), opener)
+
+
+def _http(dependency: DependencyPlan, attribute: str, class_name: str) -> ClientView:
+    """The client of a dependency that is called over HTTP: the operations that the spec names."""
+    bound = "RuntimeHttpClient" if class_name == "HttpClient" else ""
+    root = Import("...runtime.client.http_client", "HttpClient", bound)
+    needed = [Import("__future__", "annotations"), root]
+    named = [call.rpc.name.partition(" ") for call in dependency.calls if call.rpc.path]
+    if named:
+        needed.append(Import("...runtime.client.http_client", "Operation"))
+    return ClientView(
+        name=dependency.name,
+        protocol="http",
+        attribute=attribute,
+        class_name=class_name,
+        root=root.bound,
+        contract="",
+        module_docstring=docstring(f"The client of {dependency.name}, which is called over HTTP."),
+        docstring=docstring(f"Calls {dependency.name}.", 4),
+        imports=imports.block(needed),
+        methods=(),
+        constants=tuple(Expression(f"Operation({literal(verb)}, {literal(path)})") for verb, _, path in named),
+        opener=Import("...runtime.client.http_transport", "connection", "http_connection"),
+    )
 
 
 def _view(
@@ -145,6 +173,7 @@ def _view(
     comments = [service.comment for service in dependency.services if service.comment]
     return ClientView(
         name=dependency.name,
+        protocol="grpc",
         attribute=attribute,
         class_name=class_name,
         root=root.bound,

@@ -21,10 +21,12 @@ from generator.spec.limits import Bulkhead
 def dependency_policy(plan: DependencyPlan) -> Construct:
     """The dependency's policy; only RPCs whose calls differ from what holds for the dependency are named."""
     whole = _calls(plan.policy)
-    methods = {call.rpc.path: own for call in plan.calls if (own := _calls(call.policy)) != whole}
+    methods = {call.rpc.path: own for call in plan.calls if call.rpc.path and (own := _calls(call.policy)) != whole}
     fields: dict[str, object] = {"target": plan.target, "calls": whole}
     if methods:
         fields["methods"] = methods
+    if "max_response_bytes" in plan.declared.model_fields_set:
+        fields["max_response_bytes"] = plan.declared.max_response_bytes
     idempotent = frozenset(rpc.path for rpc in plan.rpcs if is_idempotent(rpc))
     if idempotent:
         fields["idempotent"] = idempotent

@@ -41,6 +41,9 @@ _SHAPES = {
 }
 
 
+_HTTP_TRANSPORT = "runtime/client/http_transport.py"
+
+
 class _File(Protocol):
     """Makes a file of the template named below the owner's folder, by the file's path where none is named."""
 
@@ -171,10 +174,11 @@ def _bindings(views: tuple[bindings.BindingsView, ...], gen: str, header: str, f
 def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file: _File) -> Iterator[Emit]:
     block = clients.import_block(views)
     yield file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, client_imports=block)
-    template = "src/{package}/gen/clients/{dependency}.py"
     for view in (view for view in views if view.generated):
-        header = _header(comment(view.contract))
-        yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=header, client=view)
+        kind = "{http_dependency}" if view.protocol == "http" else "{dependency}"
+        template = f"src/{{package}}/gen/clients/{kind}.py"
+        own = _header(comment(view.contract)) if view.contract else header
+        yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=own, client=view)
 
 
 def _error_page(plan: Plan, file: _File) -> Emit:
@@ -190,8 +194,11 @@ def _error_page(plan: Plan, file: _File) -> Emit:
 
 
 def _runtime(plan: Plan, templates: Templates) -> Iterator[Emit]:
-    """The runtime, to the letter."""
+    """The runtime, to the letter; without what imports a package that the project has no use for."""
+    unused = set() if any(each.protocol == "http" for each in plan.dependencies) else {_HTTP_TRANSPORT}
     for name in templates.below("runtime/"):
+        if name in unused:
+            continue
         yield templates.file(f"src/{plan.package}/{name}", Owner.MANAGED, name, {})
 
 

@@ -35,6 +35,7 @@ _BY_TEMPLATE = {
     "managed/docs/errors.md.j2": _ERRORS,
     "managed/src/{package}/gen/clients/__init__.py.j2": Sources(None, ("spec.dependencies",)),
     "managed/src/{package}/gen/clients/{dependency}.py.j2": Sources(None, ("spec.dependencies",)),
+    "managed/src/{package}/gen/clients/{http_dependency}.py.j2": Sources(_NONE, ("spec.dependencies",)),
     "managed/src/{package}/gen/codecs/__init__.py.j2": Sources(None, ("spec.server.rest",)),
     "managed/src/{package}/gen/codecs/{folder}/__init__.py.j2": Sources(None, ("spec.server.rest",)),
     "managed/src/{package}/gen/definition.py.j2": Sources(_NONE, ()),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from generator.spec.breaker import CircuitBreaker, Fallback
-from generator.spec.fields import Bool, CodeName, Model, Name, Percent, Switch, Text, setting
+from generator.spec.fields import Bool, CallName, CodeName, Model, Name, Percent, Switch, Text, setting
 from generator.spec.limits import Bulkhead, RateLimiter
 from generator.spec.spelling import number, whole
 from generator.spec.units import PositiveDuration, Size
@@ -152,6 +152,12 @@ class Dependency(ClientPolicy):
         None, "Largest metadata of a response; 8KiB, or up to 16KiB, when absent; gRPC only.", example="16KiB"
     )
     optional: Bool = setting(False, "Whether the service is ready without it.")
-    methods: Mapping[Name, ClientPolicy] = setting(
-        None, "Overrides for single methods, by name.", example={"GetStock": {"retry": False}}, factory=dict
+    max_response_bytes: Size = setting(
+        4 * 1024 * 1024, "Largest answer over HTTP; a larger one is refused.", example="4MiB"
+    )
+    methods: Mapping[CallName, ClientPolicy] = setting(
+        None,
+        "Overrides for single methods, by name; over HTTP for requests, by method and path (`GET /rates/{base}`).",
+        example={"GetStock": {"retry": False}},
+        factory=dict,
     )

@@ -8,6 +8,7 @@ from typing import Final
 from generator.document import Path
 from generator.spec.dependencies import Dependency
 from generator.spec.fields import fields
+from generator.spec.http_checks import check_http
 from generator.spec.units import format_duration
 
 SHORTEST_KEEPALIVE: Final = 10.0
@@ -24,6 +25,7 @@ _OF_GRPC: Final = frozenset(
         "maxMetadataBytes",
     }
 )
+_OF_HTTP: Final = frozenset({"maxResponseBytes"})
 _OF_REDIS: Final = frozenset({"protocol", "target", "timeout", "optional"})
 
 Found = tuple[Path, str, str, str]
@@ -43,6 +45,8 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
         hint = "connect and attempt bound a command"
         yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
     yield from _target(path, dependency)
+    if protocol == "http":
+        yield from check_http(path, dependency)
     keepalive = dependency.keepalive
     if keepalive is not None and 0 < keepalive.time < SHORTEST_KEEPALIVE:
         message = f"{format_duration(keepalive.time)} is less than {format_duration(SHORTEST_KEEPALIVE)}"
@@ -51,13 +55,14 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
 
 
 def _useless(key: str, protocol: str) -> bool:
-    return (protocol == "redis" and key not in _OF_REDIS) or (protocol == "http" and key in _OF_GRPC)
+    if protocol == "redis":
+        return key not in _OF_REDIS
+    return key in (_OF_GRPC if protocol == "http" else _OF_HTTP)
 
 
 def _target(path: Path, dependency: Dependency) -> Iterator[Found]:
-    schemes = {"http": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
-    expected = schemes.get(dependency.protocol)
-    if expected and dependency.target and not dependency.target.startswith(expected):
+    expected = ("redis://", "rediss://", "unix://")
+    if dependency.protocol == "redis" and dependency.target and not dependency.target.startswith(expected):
         message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
         yield (*path, "target"), "wrong-value", message, ""
     elif dependency.protocol == "http" and dependency.target.startswith("http://") and dependency.tls.mode != "off":

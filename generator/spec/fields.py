@@ -90,6 +90,17 @@ LANGUAGE_PATTERN = "^[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*$"
 Name = Annotated[
     str, text("name", pattern="^[A-Za-z][A-Za-z0-9_-]{0,62}$", hint="a name is letters, digits, '_' and '-'")
 ]
+HTTP_IDEMPOTENT = ("DELETE", "GET", "HEAD", "OPTIONS", "PUT")  # RFC 9110, section 9.2.2
+HTTP_METHODS = (*HTTP_IDEMPOTENT, "PATCH", "POST")
+_SEGMENT = r"(?:\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z0-9%:@!$&'()*+,;=._~-])*"
+CallName = Annotated[
+    str,
+    text(
+        "name or operation",
+        pattern=rf"^(?:[A-Za-z][A-Za-z0-9_-]{{0,62}}|(?:{'|'.join(HTTP_METHODS)}) (?:/{_SEGMENT})+)$",
+        hint="over gRPC a method's name; over HTTP a method and a path: GET /rates/{base}",
+    ),
+]
 DependencyName = Annotated[
     str,
     text(

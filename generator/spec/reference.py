@@ -12,7 +12,7 @@ from generator.spec.fields import KeyField, Model, Shape, fields
 from generator.spec.layers import built_in
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
-from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, VALUES, NotYet
+from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, NotYet
 
 BEGIN = "<!-- fields: written by `python -m generator.spec.schema --docs` -->"
 END = "<!-- end of fields -->"
@@ -159,10 +159,8 @@ def _supported(section: _Section, field: KeyField) -> str:
     """Whether there is code behind the key yet, or for which of its values."""
     path = f"{section.path}.{field.key}" if section.path else field.key
     names = [_named(row.path) for row in _ROWS.get(section.policy, SECTIONS)]
-    if any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names):
-        return "not yet"
-    values = next((row.off for row in VALUES if _named(row.path) == path), ())
-    return f"only {', '.join(f'`{value}`' for value in values)}" if values else "yes"
+    supported = not any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
+    return "yes" if supported else "not yet"
 
 
 def _named(path: str) -> str:

@@ -14,15 +14,11 @@ _HINT = "remove it, so that nobody relies on a protection that is not there"
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """A key without code behind it; `*` in its path is any one name or index. `off` says the same as its absence.
-
-    `protocols` are those of the dependencies that it is about, () for all.
-    """
+    """A key without code behind it; `*` in its path is any one name or index. `off` says the same as its absence."""
 
     path: str
     off: tuple[Plain, ...] = ()
     hint: str = _HINT
-    protocols: tuple[str, ...] = ()
 
 
 # Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
@@ -30,7 +26,6 @@ MECHANISMS: tuple[NotYet, ...] = ()
 # The same for calls to a dependency.
 CLIENT_MECHANISMS: tuple[NotYet, ...] = (
     NotYet("fallback", off=(False, "none", {"kind": "none"})),
-    NotYet("timeout.connect", protocols=("http",)),
     NotYet("rateLimiter", off=(False,)),
 )
 SECTIONS: tuple[NotYet, ...] = (
@@ -40,12 +35,6 @@ SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.registry", off=({}, {"kind": "none"})),
     NotYet("spec.chaos.faults.*.dependencies", off=([],)),
 )
-# Values without code behind them, of keys that are supported otherwise.
-VALUES: tuple[NotYet, ...] = (
-    NotYet(
-        "spec.dependencies.*.protocol", off=("grpc", "redis"), hint="only grpc and redis are: leave the dependency out"
-    ),
-)
 _BLOCKS = ("spec", "spec.profiles.*", "spec.methods.*")
 
 
@@ -53,7 +42,7 @@ def not_yet() -> tuple[NotYet, ...]:
     """Every key without code behind it, by its path from the root of the document."""
     inside = [replace(row, path=f"{block}.{row.path}") for block in _BLOCKS for row in MECHANISMS]
     inside += [replace(row, path=f"spec.dependencies.*.{row.path}") for row in CLIENT_MECHANISMS]
-    return (*inside, *SECTIONS, *VALUES)
+    return (*inside, *SECTIONS)
 
 
 def check_support(spec: Spec) -> list[Finding]:
@@ -64,15 +53,10 @@ def check_support(spec: Spec) -> list[Finding]:
             value = plain(node)
             # Whether a disabled section lists more than its switch does not matter.
             disabled = isinstance(value, dict) and value.get("enabled") is False
-            if not disabled and value not in row.off and _concerns(row, spec, path):
-                subject = f"{dotted(path)}: {value}" if row in VALUES else dotted(path)
-                message = f"{subject} is not supported yet"
+            if not disabled and value not in row.off:
+                message = f"{dotted(path)} is not supported yet"
                 findings.append(Finding(spec.key_place(*path), "not-supported-yet", message, row.hint))
     return sorted(findings)
-
-
-def _concerns(row: NotYet, spec: Spec, path: Path) -> bool:
-    return not row.protocols or spec.body.dependencies[str(path[2])].protocol in row.protocols
 
 
 def _matching(node: Node, pattern: tuple[str, ...], path: Path = ()) -> Iterator[tuple[Path, Node]]:

@@ -123,6 +123,8 @@ class DependencyError(ServiceError):
         rejected_by: str = "",
         final: bool = False,
         retry_after: float | None = None,
+        http: int = 0,
+        asks_again: bool = False,
     ) -> None:
         super().__init__(
             StatusCode.DEADLINE_EXCEEDED if expired or attempt_expired else StatusCode.UNAVAILABLE,
@@ -130,13 +132,15 @@ class DependencyError(ServiceError):
             retry_after=retry_after,
         )
         self.dependency = dependency  # as the spec names it
-        self.method = method  # the gRPC path
+        self.method = method  # the gRPC path; over HTTP the operation, or the method alone
         self.expired = expired  # the time for the whole call has run out
         self.attempt_expired = attempt_expired  # that of the last attempt has, and the call's has not
         self.broken = broken  # no answer of the peer came: not reached, cut off, or too late
         self.pushback = pushback  # seconds after which the peer wants to be called again, below 0 for never
         self.rejected_by = rejected_by  # the stage that did not let the call out, "" where it went out
         self.final = final  # another attempt would not help, whatever the code
+        self.asks_again = asks_again  # the peer wants another attempt, whatever the code
+        self.http_received = http  # the HTTP status, 0 over gRPC and where none came
         self.code_received = code_received
         self.message_received = message_received
         self.reason_received = reason

@@ -354,8 +354,8 @@ class ChannelPolicy:
 class DependencyPolicy:
     """Where a dependency is, and how it is called.
 
-    What `methods` (by gRPC path) has in common with `calls` is one: a breaker, a bulkhead, a budget of the dependency.
-    Where a method's differs, it is the method's own.
+    What `methods` (by gRPC path; over HTTP by operation) has in common with `calls` is one: a breaker, a bulkhead, a
+    budget of the dependency. Where a method's differs, it is the method's own.
     """
 
     target: str
@@ -364,6 +364,7 @@ class DependencyPolicy:
     idempotent: frozenset[str] = frozenset()  # paths of RPCs that may be repeated as they are
     channel: ChannelPolicy = ChannelPolicy()
     tls: ClientTlsPolicy | None = None  # None for a plain connection
+    max_response_bytes: int = 4 << 20  # over HTTP
 
     def of(self, path: str) -> OutgoingPolicy:
         """The policy of the calls to that RPC."""

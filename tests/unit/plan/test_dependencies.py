@@ -91,9 +91,69 @@ def test_a_contract_without_an_rpc_is_told_at_the_line_that_names_it(tmp_path: P
     assert findings(tmp_path, STOCK.replace("stock.proto", "types.proto")) == [("contract-without-service", 4)]
 
 
-def test_a_protocol_without_a_client_is_told_at_its_line(tmp_path: Path) -> None:
-    http = "    fx:\n      target: http://fx\n      protocol: http\n"
-    assert findings(tmp_path, http + STOCK) == [("not-supported-yet", 5)]
+FX = """\
+    fx:
+      protocol: http
+      target: https://fx.internal/v2
+      retry: {maxAttempts: 2}
+      methods:
+        GET /rates/{base}: {hedging: {delay: 100ms}}
+        POST /orders: {idempotency: {header: Idempotency-Key}}
+"""
+
+
+def test_requests_over_http_have_a_policy_by_method_and_path_and_all_others_one_together(tmp_path: Path) -> None:
+    made = plan(tmp_path, FX)
+    (fx,) = made.dependencies
+    assert (fx.protocol, fx.target, fx.contract, fx.rpcs) == ("http", "https://fx.internal/v2", "", ())
+    found = {call.rpc.name: [stage for stage in call.chain if stage in ("retry", "hedging")] for call in fx.calls}
+    assert found == {
+        "GET /rates/{base}": ["hedging"],
+        "POST /orders": ["retry"],
+        "DELETE, GET, HEAD, OPTIONS, PUT": ["retry"],
+        "PATCH, POST": [],
+    }
+    text = to_text(made)
+    assert "request  GET /rates/{base}  idempotent" in text
+    assert "any other  PATCH, POST\n" in text
+    (shown,) = json.loads(to_json(made))["dependencies"]
+    assert [method["path"] for method in shown["methods"]] == list(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        (("POST /orders", "RATES"), ("unknown-method", 9)),
+        (("POST /orders", "GET /rates/{b}"), ("duplicate-key", 9)),
+        (("POST /orders", "GET /a/../b"), ("wrong-value", 9)),
+        (("{header: Idempotency-Key}", "{field: key}"), ("useless-key", 9)),
+        (
+            ("POST /orders: {idem", "PATCH /o: {retry: {maxAttempts: 2}}\n        POST /orders: {idem"),
+            ("not-repeatable", 9),
+        ),
+        (("https://fx.internal/v2", "https://u:p@fx.internal"), ("wrong-value", 5)),
+        (("https://fx.internal/v2", "https://fx.internal?key=1"), ("wrong-value", 5)),
+        (("https://fx.internal/v2", "https://fx.internal:x"), ("wrong-value", 5)),
+        (("https://fx.internal/v2", "https:///v2"), ("wrong-value", 5)),
+        (("https://fx.internal/v2", "grpc://fx"), ("wrong-value", 5)),
+    ],
+)
+def test_what_no_request_can_be_is_told_at_its_line(
+    tmp_path: Path, changed: tuple[str, str], expected: tuple[str, int]
+) -> None:
+    assert findings(tmp_path, FX.replace(*changed)) == [expected]
+
+
+@pytest.mark.parametrize("name", ["GET rates", "get /rates", "TRACE /x", "GET /a b", "GET /{a", "GET /a?b=c", "GET"])
+def test_what_is_neither_a_name_nor_a_request_is_refused(tmp_path: Path, name: str) -> None:
+    assert findings(tmp_path, FX.replace("POST /orders", f'"{name}"')) in (
+        [("wrong-value", 9)],
+        [("unknown-method", 9)],
+    )
+
+
+def test_only_answers_over_http_have_a_bound_here(tmp_path: Path) -> None:
+    assert findings(tmp_path, STOCK + "      maxResponseBytes: 1MiB\n") == [("useless-key", 7)]
 
 
 def test_a_redis_has_no_contract_and_its_own_bounds(tmp_path: Path) -> None:

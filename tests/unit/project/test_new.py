@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from generator.errors import InputError
+from generator.project.generating import generate
 from generator.project.new import Request, new
 
 GREETER = """\
@@ -220,3 +221,37 @@ def test_a_dependency_whose_contract_is_nowhere_is_told_at_the_users_own_file(he
 
     assert finding.startswith("spec.yaml:3:23: contract-not-found:")
     assert not (here / "shop").exists()
+
+
+FX = "spec:\n  dependencies:\n    fx: {protocol: http, target: 'https://fx.internal'}\n"
+
+
+def test_only_a_project_that_calls_over_http_depends_on_an_http_client(here: Path) -> None:
+    (here / "fx.yaml").write_text(FX)
+    new(Request(Path("plain"), ["hello.proto"]))
+    _, warnings = new(Request(Path("shop"), ["hello.proto"], spec=Path("fx.yaml")))
+
+    assert "aiohttp" not in (here / "plain/pyproject.toml").read_text()
+    assert not (here / "plain/src/plain/runtime/client/http_transport.py").exists()
+    project = tomllib.loads((here / "shop/pyproject.toml").read_text())["project"]
+    assert [each for each in project["dependencies"] if each.startswith("aiohttp>=")]
+    assert (here / "shop/src/shop/runtime/client/http_transport.py").exists()
+    assert warnings == ()
+
+
+def test_a_package_that_is_needed_later_is_asked_for_until_it_is_there(here: Path) -> None:
+    (here / "none.yaml").write_text("spec: {}\n")
+    new(Request(Path("shop"), ["hello.proto"], spec=Path("none.yaml")))
+    spec, pyproject = here / "shop/resilience.yaml", here / "shop/pyproject.toml"
+    spec.write_text(FX)
+
+    for _ in range(2):
+        (note,) = generate(Path("shop")).changes.notes
+        assert str(note).startswith(
+            "shop/pyproject.toml: missing-distribution: protocol: http needs the package aiohttp"
+        )
+    text = pyproject.read_text()
+    pyproject.write_text(text.replace('"grpcio>=', '"AIOHTTP[speedups] >=3.14",\n  "grpcio>=', 1))
+    assert generate(Path("shop")).changes.notes == ()
+    pyproject.write_text(text.replace("dependencies = [", 'dynamic = ["dependencies"]\nlisted = [', 1))
+    assert generate(Path("shop")).changes.notes == ()

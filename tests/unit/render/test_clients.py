@@ -107,3 +107,33 @@ def test_only_a_service_with_dependencies_has_contract_tests_of_them(tmp_path: P
     assert clients == ()
     assert path not in files
     assert "connection" not in files["src/shop/gen/clients/__init__.py"]
+
+
+FX = "fx: {{protocol: http, target: 'https://fx', maxResponseBytes: 1MiB, retry: {{maxAttempts: 2}}{}}}"
+
+
+def test_a_client_over_http_knows_the_operations_that_the_spec_names(tmp_path: Path) -> None:
+    methods = ", methods: {'GET /rates/{base}': {retry: false}, POST /orders: {timeout: {total: 1s}}}"
+    (fx,), files = emitted(tmp_path, FX.format(methods))
+    assert (fx.attribute, fx.class_name, fx.root) == ("fx", "FxClient", "HttpClient")
+    module = files["src/shop/gen/clients/fx.py"]
+    assert 'OPERATIONS = (Operation("GET", "/rates/{base}"), Operation("POST", "/orders"))' in module
+    policies = "".join(files["src/shop/gen/policies.py"].split())
+    assert "max_response_bytes=1048576" in policies
+    assert '"GET/rates/{base}":OutgoingPolicy()' in policies
+    assert "http_transport" in files["src/shop/gen/clients/__init__.py"]
+    assert "src/shop/runtime/client/http_transport.py" in files
+
+
+def test_a_client_over_http_without_operations_has_none(tmp_path: Path) -> None:
+    _, files = emitted(tmp_path, FX.format("") + ", http: {protocol: http, target: 'https://http'}")
+    assert "OPERATIONS" not in files["src/shop/gen/clients/fx.py"]
+    assert "class HttpClient(RuntimeHttpClient):" in files["src/shop/gen/clients/http.py"]
+    for name, text in files.items():
+        ast.parse(text, name)
+
+
+def test_what_imports_an_http_client_is_emitted_only_where_it_is_used(tmp_path: Path) -> None:
+    _, files = emitted(tmp_path, ONE.format("stock"))
+    assert "src/shop/runtime/client/http_transport.py" not in files
+    assert not [name for name, text in files.items() if "import aiohttp" in text]

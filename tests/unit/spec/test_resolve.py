@@ -25,7 +25,7 @@ def server(text: str, service: str = "shop.v1.Orders", method: str = "Get") -> R
 
 
 def client(text: str, method: str = "Get") -> Resolved[ClientPolicy]:
-    header = "dependencies:\n  stock:\n    {protocol: http, target: 'http://stock'}\n"
+    header = "dependencies:\n  stock:\n    {contract: stock.proto, target: 'stock:1'}\n"
     body = header.replace("}\n", f", {text}}}\n")
     return resolve_client(client_layers(spec_of(body), "stock", method))
 

@@ -12,7 +12,7 @@ from generator.spec.fields import Shape, fields
 from generator.spec.load import load, load_text
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
-from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, VALUES, check_support
+from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, check_support
 
 DATA = Path(__file__).parent / "data"
 
@@ -28,7 +28,7 @@ def test_each_unsupported_key_of_the_full_example_is_told_at_its_place() -> None
         assert finding.id == "not-supported-yet"
         key = finding.message.split(" ")[0].rpartition(".")[2].removesuffix(":")
         assert text[finding.place.line - 1][finding.place.column - 1 :].startswith(f"{key}:")
-    written = {row.path.rpartition(".")[2] for row in (*MECHANISMS, *CLIENT_MECHANISMS, *SECTIONS, *VALUES)}
+    written = {row.path.rpartition(".")[2] for row in (*MECHANISMS, *CLIENT_MECHANISMS, *SECTIONS)}
     assert {finding.message.split(" ")[0].rpartition(".")[2].removesuffix(":") for finding in findings} <= written
 
 
@@ -49,18 +49,12 @@ def dependency(text: str) -> str:
     return f"spec:\n  dependencies:\n    stock: {{contract: stock.proto, target: 'stock:1', {text}}}\n"
 
 
-@pytest.mark.parametrize("row", [row for row in CLIENT_MECHANISMS if not row.protocols], ids=lambda row: row.path)
+@pytest.mark.parametrize("row", CLIENT_MECHANISMS, ids=lambda row: row.path)
 def test_a_mechanism_of_a_dependency_is_refused_unless_it_is_off(row: object) -> None:
     key = row.path  # type: ignore[attr-defined]  # parametrised
     (line,) = refused(dependency(f"{key}: {{}}"))
     assert f"not-supported-yet: spec.dependencies.stock.{key} is not supported yet" in line
     assert refused(dependency(f"{key}: false")) == []
-
-
-def test_a_dependency_that_speaks_another_protocol_is_refused_at_its_line() -> None:
-    text = "spec:\n  dependencies:\n    fx:\n      protocol: http\n      target: https://fx\n"
-    (line,) = refused(text)
-    assert line.startswith("s.yaml:4:7: not-supported-yet: spec.dependencies.fx.protocol: http is not supported yet; ")
 
 
 @pytest.mark.parametrize("text", ["optional: true"])
@@ -98,7 +92,7 @@ def test_every_row_names_a_key_of_the_format() -> None:
         assert row.path in fields(ServerPolicy)
     for row in CLIENT_MECHANISMS:
         assert row.path.partition(".")[0] in fields(ClientPolicy)
-    for row in (*SECTIONS, *VALUES):
+    for row in SECTIONS:
         shape: Shape | None = Shape("model", model=ResilienceSpec)
         for step in row.path.split("."):
             assert shape is not None

@@ -68,7 +68,7 @@ class Retry:
             return False
         if error.pushback is not None and error.pushback < 0:
             return False
-        return error.attempt_expired or error.code_received.name in self._codes
+        return error.attempt_expired or error.asks_again or error.code_received.name in self._codes
 
     def _affords(self, outgoing: Outgoing, wait: float) -> bool:
         """Whether there is time for the wait, and budget for the attempt; which is spent then."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from ..client.environment import Outbound, Target
-from ..client.grpc_client import GrpcClient, connection
+from ..client.grpc_client import connection
+from ..client.http_client import HttpClient
+from ..client.http_request import IDEMPOTENT
 from ..errors import DependencyError
 from ..snapshot import DependencyPolicy, OutgoingPolicy, Snapshot
 from ..targets import target_variable
 from .credentials import HOST
-from .dependencies import Outgoing, call_dependency, outgoing, standing_in
+from .dependencies import AnyClient, Outgoing, call_dependency, outgoing, standing_in
 from .scripted import Scripted
 from .virtual_clock import VirtualClock
 
@@ -27,7 +30,7 @@ from .virtual_clock import VirtualClock
 class Calling:
     """A client of a dependency, and the stand-in that it calls."""
 
-    client: GrpcClient
+    client: AnyClient
     stand_in: Scripted
     clock: VirtualClock
     policy: DependencyPolicy
@@ -52,18 +55,21 @@ class Calling:
             Path(self.policy.tls.ca).write_bytes(Authority("nobody's").certificate)
 
 
-def targets(policies: Snapshot, *clients: type[GrpcClient]) -> Mapping[Outgoing, Target]:
+def targets(policies: Snapshot, *clients: type[AnyClient]) -> Mapping[Outgoing, Target]:
     """Every RPC of these clients with its policy, which says what of it applies to the RPC."""
     found = {}
     for call in outgoing(*clients):
         dependency, path = policies.dependencies[call.dependency], call.method.path
-        found[call] = Target(path, dependency.of(path), call.method.kind, path in dependency.idempotent)
+        idempotent = path in dependency.idempotent
+        if issubclass(call.client, HttpClient):
+            idempotent = path.partition(" ")[0] in IDEMPOTENT
+        found[call] = Target(path, dependency.of(path), call.method.kind, idempotent)
     return found
 
 
 @asynccontextmanager
 async def calling(
-    client: type[GrpcClient],
+    client: type[AnyClient],
     policies: Snapshot,
     *mechanisms: str,
     clock: VirtualClock | None = None,
@@ -83,7 +89,7 @@ async def calling(
         changed = replace(policies, dependencies={client.DEPENDENCY: alone})
         environ = {target_variable(client.DEPENDENCY): address} if address else peer.environ
         outbound = Outbound(changed, environ, turned, random.Random(1))  # noqa: S311 - jitter
-        async with connection(client.DEPENDENCY, outbound) as connected:
+        async with _opener(client)(client.DEPENDENCY, outbound) as connected:
             yield Calling(client(connected), peer.scripted, turned, alone)
 
 
@@ -100,6 +106,15 @@ async def silent() -> AsyncIterator[str]:
         for writer in taken:
             writer.transport.abort()
             await writer.wait_closed()
+
+
+def _opener(client: type[AnyClient]) -> Callable[[str, Outbound], AbstractAsyncContextManager[Any]]:
+    """What opens the client's connection; that over HTTP is emitted only where there is one."""
+    if not issubclass(client, HttpClient):
+        return connection
+    transport: Any = importlib.import_module("...client.http_transport", __name__)
+    opener: Callable[[str, Outbound], AbstractAsyncContextManager[Any]] = transport.connection
+    return opener
 
 
 def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...]) -> OutgoingPolicy:

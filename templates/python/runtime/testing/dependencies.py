@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from google.protobuf.message import Message
 
 from ..call import Header
 from ..client.environment import Outbound
 from ..client.grpc_client import GrpcClient
+from ..client.http_client import HttpClient
 from ..client.onward import OWN
-from ..definition import Application, Definition, ErrorTable, Kind, Method, ServiceBase
-from ..snapshot import ClientTlsPolicy, DependencyPolicy, MethodPolicy, Snapshot, TlsPolicy
+from ..definition import Application, Definition, ErrorTable, Kind, Method, Route, ServiceBase
+from ..snapshot import DependencyPolicy, MethodPolicy, ObservabilityPolicy, Snapshot, TlsPolicy
 from ..targets import target_variable
+from . import http_calls
 from .client import Client
 from .entries import Entry
 from .outcome import Outcome
@@ -32,11 +34,14 @@ OpenClients = Callable[[Outbound], AbstractAsyncContextManager[Any]]
 _OF_THE_TRANSPORT: Final = frozenset({"content-type", "host", "te", "user-agent"})
 
 
+AnyClient: TypeAlias = GrpcClient | HttpClient
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One RPC of one dependency."""
+    """One RPC of one dependency; over HTTP one operation, which has its name for a path."""
 
-    client: type[GrpcClient]
+    client: type[AnyClient]
     method: Method
 
     @property
@@ -65,8 +70,8 @@ class Chain:
 
     caller: Client
     service: Scripted
-    stand_ins: Mapping[type[GrpcClient], StandIn]
-    clients: Sequence[GrpcClient]
+    stand_ins: Mapping[type[AnyClient], StandIn]
+    clients: Sequence[AnyClient]
     propagated: Sequence[str]  # names of metadata that the policies hand on as they are
     raised: list[BaseException]  # what calls to dependencies raised in the handler, in order
 
@@ -97,9 +102,13 @@ class Chain:
             self.stand_in(outgoing).script = answering_samples
 
 
-def outgoing(*clients: type[GrpcClient]) -> tuple[Outgoing, ...]:
-    """Every RPC of these clients."""
-    return tuple(Outgoing(client, method) for client in clients for method in client.METHODS)
+def outgoing(*clients: type[AnyClient]) -> tuple[Outgoing, ...]:
+    """Every RPC of these clients; over HTTP the operations that the spec names, and a request of no operation."""
+    return tuple(Outgoing(client, method) for client in clients for method in _methods(client))
+
+
+def _methods(client: type[AnyClient]) -> tuple[Method, ...]:
+    return http_calls.methods(client) if issubclass(client, HttpClient) else client.METHODS
 
 
 def one_of_each_kind(calls: Iterable[Outgoing]) -> tuple[Outgoing, ...]:
@@ -110,8 +119,10 @@ def one_of_each_kind(calls: Iterable[Outgoing]) -> tuple[Outgoing, ...]:
     return tuple(chosen.values())
 
 
-async def call_dependency(client: GrpcClient, method: Method) -> tuple[Message, ...]:
+async def call_dependency(client: AnyClient, method: Method) -> tuple[Message, ...]:
     """Call one of the client's RPCs with a sample request, or a stream of three; every response."""
+    if isinstance(client, HttpClient):
+        return await http_calls.request(client, method)
     call: Any = getattr(client, method.handler)
 
     async def requests() -> AsyncIterator[Message]:
@@ -131,17 +142,19 @@ async def answering_samples(received: Received) -> Messages:
 
 
 @asynccontextmanager
-async def standing_in(client: type[GrpcClient], policies: Snapshot) -> AsyncIterator[StandIn]:
+async def standing_in(client: type[AnyClient], policies: Snapshot) -> AsyncIterator[StandIn]:
     """A server on a free local port with every RPC of the client's dependency; `policies` are the project's own."""
     declared = policies.dependencies[client.DEPENDENCY]
-    definition = _definition(client, policies, declared.tls)
+    definition = _definition(client, policies, declared)
     scripted = Scripted(definition, answering_samples)
     async with serving(definition, scripted.application) as served:
         credentials = served.client.credentials
         policy = declared
         if declared.tls is not None and credentials is not None and credentials.served is not None:
             policy = replace(declared, tls=credentials.served.called_by(declared.tls))
-        yield StandIn(scripted, policy, {target_variable(client.DEPENDENCY): served.client.addresses.grpc})
+        addresses = served.client.addresses
+        target = addresses.rest if issubclass(client, HttpClient) else addresses.grpc
+        yield StandIn(scripted, policy, {target_variable(client.DEPENDENCY): target})
 
 
 @asynccontextmanager
@@ -149,7 +162,7 @@ async def chained(
     definition: Definition, service: Scripted, open_clients: OpenClients, calls: Iterable[Outgoing]
 ) -> AsyncIterator[Chain]:
     """Serve the definition with scripted handlers, and stand in for every dependency that `calls` go to."""
-    opened: list[GrpcClient] = []
+    opened: list[AnyClient] = []
 
     @asynccontextmanager
     async def application(clients: Any) -> AsyncIterator[Application]:
@@ -179,28 +192,43 @@ def _propagated(policies: Snapshot) -> tuple[str, ...]:
     return tuple(name for name in names if name not in OWN | _OF_THE_TRANSPORT and not name.startswith("grpc-"))
 
 
-def _definition(client: type[GrpcClient], policies: Snapshot, tls: ClientTlsPolicy | None) -> Definition:
-    """The dependency as a service: no deadlines of its own, no routes, an empty error table."""
+def _definition(client: type[AnyClient], policies: Snapshot, declared: DependencyPolicy) -> Definition:
+    """The dependency as a service: no deadlines of its own, an empty error table."""
+    tls = declared.tls
     served = None if tls is None else TlsPolicy("", "", client_ca=tls.certificate)  # files are the test's own
-    names = dict.fromkeys(method.service for method in client.METHODS)
-    bases = tuple(
-        type(
-            "DependencyBase",
-            (ServiceBase,),
-            {"SERVICE": name, "METHODS": tuple(method for method in client.METHODS if method.service == name)},
-        )
-        for name in names
-    )
-    methods = {method.path: MethodPolicy(deadline=None, criticality="CRITICAL") for method in client.METHODS}
+    bases, routes = _services(client)
+    methods = {
+        method.path: MethodPolicy(deadline=None, criticality="CRITICAL") for base in bases for method in base.METHODS
+    }
     definition = Definition(
         name=client.DEPENDENCY,
         services=bases,
-        routes=(),
+        routes=routes,
         errors=ErrorTable(domain=PEER_DOMAIN, rows={}, by_code={}),
-        policies=replace(policies, methods=methods, tls=served),
+        policies=replace(policies, methods=methods, tls=served, observability=_all_ears(declared, policies)),
         open_clients=_none,
     )
     return under_test(definition, deadline=None)
+
+
+def _services(client: type[AnyClient]) -> tuple[tuple[type[ServiceBase], ...], tuple[Route, ...]]:
+    if issubclass(client, HttpClient):
+        base, routes = http_calls.stand_in()
+        return (base,), routes
+    names = dict.fromkeys(method.service for method in client.METHODS)
+    return tuple(_base(name, [method for method in client.METHODS if method.service == name]) for name in names), ()
+
+
+def _base(service: str, methods: Sequence[Method]) -> type[ServiceBase]:
+    made: type[ServiceBase] = type("DependencyBase", (ServiceBase,), {"SERVICE": service, "METHODS": tuple(methods)})
+    return made
+
+
+def _all_ears(declared: DependencyPolicy, policies: Snapshot) -> ObservabilityPolicy:
+    """Over REST, metadata is what a service asks for: here, also what clients send beside the usual."""
+    keys = {each.idempotency.header for each in (declared.calls, *declared.methods.values()) if each.idempotency}
+    names = (*policies.observability.propagate, *sorted(keys), "grpc-previous-rpc-attempts")
+    return replace(policies.observability, propagate=names)
 
 
 @asynccontextmanager
