@@ -22,6 +22,9 @@ from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, POLICIES
 
 Given = Iterable[Header]
 
+DECLARED = replace(POLICIES, dependencies={"sample": DependencyPolicy("127.0.0.1:1")})
+"""The policies of a service that calls the sample."""
+
 
 class SampleClient(GrpcClient):
     """Calls the sample. (ASYNC109: a call's timeout is sent to the peer.)"""
@@ -58,9 +61,10 @@ class Called:
 @asynccontextmanager
 async def calling(**policy: Any) -> AsyncIterator[Called]:
     """A client of a scripted peer; keyword arguments are the dependency's policy (`total_timeout=…`)."""
-    async with standing_in(SampleClient, POLICIES) as peer:
-        calls = OutgoingPolicy(**policy)
-        declared = DependencyPolicy("127.0.0.1:1", calls)  # nobody listens there: the environment must win
+    async with standing_in(SampleClient, DECLARED) as peer:
+        declared = DependencyPolicy(
+            "127.0.0.1:1", OutgoingPolicy(**policy)
+        )  # nobody is there: the environment must win
         async with connection("sample", outbound(declared, peer.environ)) as connected:
             yield Called(SampleClient(connected), peer.scripted, peer.environ[target_variable("sample")])
 

@@ -18,8 +18,8 @@ from runtime.testing import PATIENCE, Messages, Received, Scripted, VirtualClock
 from runtime.testing.dependencies import call_dependency, standing_in
 
 from tests.runtime.relay import Relay, relaying
-from tests.runtime.sample_client import SampleClient, outbound
-from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, POLICIES, Note
+from tests.runtime.sample_client import DECLARED, SampleClient, outbound
+from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, Note
 
 METHODS = (ECHO, GATHER, COUNT, CHAT)
 PINGING = ClientKeepalive(time=0.1, timeout=0.1, permit_without_calls=False)
@@ -39,7 +39,7 @@ class Called:
 async def calling(*, connect_timeout: float | None = None, **channel: Any) -> AsyncIterator[Called]:
     """A client on a virtual clock; keyword arguments are its channel's policy."""
     clock = VirtualClock()
-    async with standing_in(SampleClient, POLICIES) as peer, relaying(peer.environ[target_variable("sample")]) as relay:
+    async with standing_in(SampleClient, DECLARED) as peer, relaying(peer.environ[target_variable("sample")]) as relay:
         calls = OutgoingPolicy(connect_timeout=connect_timeout)
         policy = DependencyPolicy(relay.address, calls, channel=ChannelPolicy(**channel))
         async with connection("sample", outbound(policy, clock=clock)) as connected:
@@ -78,7 +78,7 @@ async def test_a_dead_connection_without_calls_is_closed_where_it_may_be_pinged(
 
 @pytest.mark.parametrize(("policy", "called"), [("pick_first", 1), ("round_robin", 2)])
 async def test_calls_go_to_the_first_address_or_to_each_in_turn(policy: str, called: int) -> None:
-    async with standing_in(SampleClient, POLICIES) as one, standing_in(SampleClient, POLICIES) as other:
+    async with standing_in(SampleClient, DECLARED) as one, standing_in(SampleClient, DECLARED) as other:
         addresses = ",".join(peer.environ[target_variable("sample")] for peer in (one, other))
         declared = DependencyPolicy(f"ipv4:{addresses}", channel=ChannelPolicy(load_balancing=policy))
         async with connection("sample", outbound(declared)) as connected:
