@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
@@ -13,7 +12,7 @@ from grpc import StatusCode
 
 from ..call import Call
 from ..definition import Method
-from ..errors import ServiceError
+from ..ending import ending
 from ..log_format import Render
 from ..loggable import REDACTED
 from ..logs import Clock, Deferred
@@ -50,14 +49,8 @@ class AccessLog:
         reason = ""
         try:
             await proceed(call)
-        except ServiceError as error:
-            code, reason = error.code, error.reason
-            raise
-        except asyncio.CancelledError:
-            code = StatusCode.CANCELLED
-            raise
-        except BaseException:
-            code = StatusCode.INTERNAL
+        except BaseException as error:
+            code, _, reason = ending(error)
             raise
         finally:
             level = logging.INFO if code is None else _level(code)

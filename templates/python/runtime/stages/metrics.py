@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 
 from grpc import StatusCode
 
 from ..call import Call
-from ..codes import HTTP_STATUS
 from ..definition import Method
-from ..errors import ServiceError
+from ..ending import ending
 from ..measures import Measures
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy
@@ -43,14 +41,8 @@ class Metrics:
         http = 200
         try:
             await proceed(call)
-        except ServiceError as error:
-            code, http = error.code, error.http
-            raise
-        except asyncio.CancelledError:
-            code, http = StatusCode.CANCELLED, HTTP_STATUS[StatusCode.CANCELLED]
-            raise
-        except BaseException:
-            code, http = StatusCode.INTERNAL, 500
+        except BaseException as error:
+            code, http, _ = ending(error)
             raise
         finally:
             took = time.perf_counter() - started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 from grpc import StatusCode
@@ -21,11 +20,12 @@ from opentelemetry.trace import StatusCode as SpanStatus
 
 from ..call import Call
 from ..definition import Method
-from ..errors import ServiceError
+from ..ending import Ending, ending
 from ..pipeline import Endpoint
 from ..tracing import Tracing
 
 _SAMPLED = 0x01
+_WELL = Ending(StatusCode.OK, 200, "")
 _FAULTS = frozenset(
     {
         StatusCode.UNKNOWN,
@@ -87,17 +87,11 @@ class Span:
         token = otel.attach(set_span_in_context(span))
         try:
             await proceed(call)
-        except ServiceError as error:
-            _ended(span, call, error.code, error.http, error.reason)
-            raise
-        except asyncio.CancelledError:
-            _ended(span, call, StatusCode.CANCELLED, 499, "")
-            raise
-        except BaseException:
-            _ended(span, call, StatusCode.INTERNAL, 500, "")
+        except BaseException as error:
+            _ended(span, call, ending(error))
             raise
         else:
-            _ended(span, call, StatusCode.OK, 200, "")
+            _ended(span, call, _WELL)
         finally:
             otel.detach(token)
             span.end()
@@ -132,7 +126,8 @@ def _remote(call: Call, trace_id: int) -> otel.Context:
     return set_span_in_context(NonRecordingSpan(identity), otel.Context())
 
 
-def _ended(span: OtelSpan, call: Call, code: StatusCode, http: int, reason: str) -> None:
+def _ended(span: OtelSpan, call: Call, end: Ending) -> None:
+    code, http, reason = end
     if call.protocol == "grpc":
         span.set_attribute("rpc.response.status_code", code.name)
     else:
