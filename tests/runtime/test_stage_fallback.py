@@ -12,10 +12,12 @@ from grpc import StatusCode
 from runtime.call import Call
 from runtime.classification import OPEN_REASON
 from runtime.errors import ServiceError
+from runtime.fallbacks import Cache, Source, Static
 from runtime.metadata import Metadata
-from runtime.policies.response_cache import ResponseCache
 from runtime.principal import Principal
-from runtime.stages.fallback import SERVED_FROM, Cache, Fallback, OwnMethod, Source, Static
+from runtime.snapshot import FallbackPolicy
+from runtime.stages import fallback
+from runtime.stages.fallback import SERVED_FROM, around_handler, own_method
 from runtime.testing import VirtualClock
 
 from tests.runtime.fake_call import MemoryWire
@@ -26,8 +28,8 @@ from tests.runtime.sample_service import ECHO, ERRORS, LedgerDown, Note, OutOfSt
 class Backed:
     """A stage around a handler that answers `reply`, or raises `error`."""
 
-    on_failure: Source | None = None
-    when_open: Source | None = None
+    on_failure: Source[Call] | None = None
+    when_open: Source[Call] | None = None
     degraded: bool = False
     reply: str = "fresh"
     error: ServiceError | None = None
@@ -54,14 +56,14 @@ class Backed:
                 raise self.error
             await call.respond(Note(text=self.reply))
 
-        stage = Fallback(self.on_failure, self.when_open, ERRORS, count, lambda: self.degraded)
+        stage = around_handler(self.on_failure, self.when_open, ERRORS, count, lambda: self.degraded)
         await stage(call, handler)
         response: Any = call.response
         return response.text, str(dict(call.headers).get(SERVED_FROM, ""))
 
 
-def cache(clock: VirtualClock | None = None, propagate: Sequence[str] = ()) -> Cache:
-    return Cache(ResponseCache(30.0, 100), Note, clock or VirtualClock(), propagate)
+def cache(clock: VirtualClock | None = None, propagate: Sequence[str] = ()) -> Cache[Call]:
+    return fallback.cache(FallbackPolicy("cache", ttl=30.0), ECHO, clock or VirtualClock(), propagate)
 
 
 def failure() -> ServiceError:
@@ -202,7 +204,7 @@ async def test_a_method_of_the_handlers_class_answers_and_what_it_raises_hides_n
             return "not a message"
         return Note(text=f"list price of {request.number}")
 
-    backed = Backed(OwnMethod(from_list_price, Note), error=failure())
+    backed = Backed(own_method(from_list_price, ECHO), error=failure())
     assert await backed.call() == ("list price of 0", "handler")
 
 
@@ -213,7 +215,7 @@ async def test_a_method_that_fails_too_leaves_the_first_failure(text: str) -> No
             raise KeyError("no such price")
         return "not a message"
 
-    backed = Backed(OwnMethod(broken, Note), error=failure())
+    backed = Backed(own_method(broken, ECHO), error=failure())
     with pytest.raises(ServiceError) as caught:
         await backed.call()
     assert caught.value is backed.error
@@ -223,7 +225,7 @@ async def test_a_method_gets_no_more_time_than_the_call_has_left() -> None:
     async def slow(request: Any, call: Call) -> Any:
         await asyncio.Event().wait()
 
-    source = OwnMethod(slow, Note)
+    source = own_method(slow, ECHO)
     call = Call(ECHO, "grpc", MemoryWire([Note()]), Metadata(()))
     call.deadline = call.started + 0.005
     assert await source.response(call, b"") is None
@@ -235,7 +237,7 @@ async def test_a_handler_that_has_sent_its_headers_does_not_keep_the_fallback_fr
     backed = Backed(Static('{"text": "instead"}', Note), error=failure())
 
     class Eager(Static):
-        async def response(self, call: Call, key: bytes) -> Any:
+        async def response(self, call: Any, key: bytes) -> Any:
             await call.send_headers()
             return await super().response(call, key)
 

@@ -12,8 +12,9 @@ from grpc import StatusCode
 from runtime.call import Call
 from runtime.definition import Definition
 from runtime.errors import ServiceError
+from runtime.faults import Fault, Faults
 from runtime.snapshot import FaultPolicy
-from runtime.stages.fault_injection import Fault, FaultInjection
+from runtime.stages.fault_injection import FaultInjection
 from runtime.testing import Scripted, VirtualClock, answering, direct_call, entries, one_of_each, serving
 
 from tests.runtime import wire_service
@@ -30,7 +31,7 @@ def faulty(*faults: FaultPolicy) -> Definition:
 async def outcomes(calls: int, *faults: FaultPolicy) -> dict[str, int]:
     """How calls end, by code's name."""
     made = [Fault(fault) for fault in faults]
-    stage = FaultInjection(made, VirtualClock(), random.Random(7), lambda reason: None)
+    stage = FaultInjection(Faults(made, VirtualClock(), random.Random(7), lambda reason: None))
     found: dict[str, int] = {}
 
     async def well(call: Call) -> None:
@@ -66,7 +67,7 @@ async def test_no_share_and_every_share() -> None:
 
 async def delayed(fault: Fault, clock: VirtualClock, deadline: float | None = None) -> asyncio.Task[None]:
     """A call that has come as far as its delay."""
-    stage = FaultInjection([fault], clock, random.Random(7), lambda reason: None)
+    stage = FaultInjection(Faults([fault], clock, random.Random(7), lambda reason: None))
 
     async def proceed(call: Call) -> None:
         """The handler."""

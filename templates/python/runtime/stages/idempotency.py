@@ -22,12 +22,12 @@ from ..measures import IN_FLIGHT, KEY_INVALID, KEY_MISSING, KEY_REUSED, STORE_FA
 from ..pipeline import Endpoint
 from ..policies.idempotency import Begun, InFlight, KeyLife, Mismatch, Replay
 from ..snapshot import IdempotencyPolicy, MethodPolicy
-from ..stores import KeyStore, StoreError
+from ..stores import MEMORY, KeyStore, StoreError
 from ..stores.memory import MemoryKeys
 from .caller_key import principal
 from .environment import Environment
 from .stored_answer import Replayer, stored
-from .stores import MEMORY, redis_store, without_store
+from .stores import redis_store, without_store
 
 _log = logging.getLogger(__name__)
 

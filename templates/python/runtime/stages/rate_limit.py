@@ -10,54 +10,21 @@ from typing import Final
 from grpc import StatusCode
 
 from ..call import Call
-from ..clock import Clock
 from ..definition import Method
 from ..errors import ServiceError
+from ..limiter import Limiter, limiter
 from ..measures import RATE_LIMITED, STORE_FAILED
 from ..pipeline import Endpoint
-from ..policies.gcra import Gcra
 from ..policies.quota import Quota
-from ..policies.rate_limit import RateLimit, Verdict
-from ..policies.sliding_window import SlidingWindow
+from ..policies.rate_limit import Verdict
 from ..snapshot import MethodPolicy, RateLimitPolicy
-from ..stores import RateLimitStore, StoreError
-from ..stores.memory import MemoryRateLimits
+from ..stores import StoreError
 from .caller_key import KeyOf, key_of
 from .environment import Environment
-from .line import Lines
-from .stores import MEMORY, redis_store, without_store
+from .stores import redis_store, without_store
 
 _LONGEST_WINDOW: Final = 86_400
 """Seconds over which `RateLimit-Policy` states a rate at most."""
-
-
-class Limiter:
-    """One limit, and the line before it; the methods of a scope have it in common.
-
-    `local` is what counts where `store` fails, None where `lenient` says whether calls are admitted uncounted.
-    """
-
-    def __init__(
-        self, limit: RateLimit, store: RateLimitStore, local: RateLimitStore | None, clock: Clock, *, lenient: bool
-    ) -> None:
-        self._store = store
-        self._local = local
-        self._lenient = lenient
-        self._lines = Lines(limit, self._ask, clock)
-
-    async def admit(self, key: str, patience: float) -> Verdict:
-        """The verdict on a call that waits up to `patience` seconds for its permit. Raises ServiceError."""
-        return await self._lines.admit(key, patience)
-
-    async def _ask(self, key: str) -> Verdict:
-        try:
-            return await self._store.admit(key)
-        except StoreError as error:
-            if self._local is not None:
-                return await self._local.admit(key)
-            if self._lenient:
-                return Verdict(True, None, None)
-            raise without_store(error) from error
 
 
 class RateLimiting:
@@ -91,9 +58,9 @@ class RateLimiting:
         key = self._key(call)
         try:
             verdict = await self._limiter.admit(key, patience)
-        except ServiceError:
+        except StoreError as error:
             self._count_failed()
-            raise
+            raise without_store(error) from error
         if not verdict.admitted or call.protocol == "rest":
             self._tell(call, verdict)
         if not verdict.admitted:
@@ -127,31 +94,19 @@ def _policy_field(policy: RateLimitPolicy) -> str:
     return ", ".join(items)
 
 
-def _limiter(policy: RateLimitPolicy, environment: Environment) -> Limiter:
-    limit = RateLimit(
-        None if policy.rate is None else Gcra(policy.rate, policy.burst),
-        None if policy.window_limit is None else SlidingWindow(policy.window_limit, policy.window),
-    )
-    clock = environment.clock
-    local = MemoryRateLimits(limit, policy.max_keys, clock.now)
-    if policy.store == MEMORY:
-        return Limiter(limit, local, None, clock, lenient=False)
-    from ..stores.redis import RedisRateLimits
-
-    prefix = f"holdfast:{environment.service}:rate:{policy.scope}"
-    shared = RedisRateLimits(redis_store(environment, policy.store), prefix, limit, policy.store_timeout)
-    counts = policy.on_store_error == "localFallback"
-    return Limiter(limit, shared, local if counts else None, clock, lenient=policy.on_store_error == "allow")
-
-
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> RateLimiting | None:
     """The method's stage, None where its calls are not limited."""
     limit = policy.rate_limit
     if limit is None:
         return None
+    prefix = f"holdfast:{environment.service}:rate:{limit.scope}"
+
+    def made() -> Limiter:
+        return limiter(limit, environment.clock, lambda name: redis_store(environment, name), prefix)
+
     return RateLimiting(
         limit,
-        environment.shared.one(("rate_limit", limit.scope), lambda: _limiter(limit, environment)),
+        environment.shared.one(("rate_limit", limit.scope), made),
         key_of(limit.key),
         environment.counter("rate_limit", RATE_LIMITED, method),
         environment.counter("rate_limit", STORE_FAILED, method),

@@ -13,9 +13,6 @@ from .environment import Environment
 if TYPE_CHECKING:
     from ..stores.redis import RedisStore
 
-MEMORY: Final = "memory"
-"""The name of the store that is none."""
-
 _RETRY_AFTER: Final = 1.0
 """Seconds after which a call that was refused for want of its store may come again."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..policies.idempotency import Begun
 from ..policies.rate_limit import Verdict
+
+MEMORY: Final = "memory"
+"""The name of the store that is none: this process."""
 
 
 class StoreError(Exception):

@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ..clock import Clock
-from ..policies.quota import Quota
-from ..policies.rate_limit import RateLimit, Verdict
+from .clock import Clock
+from .policies.quota import Quota
+from .policies.rate_limit import RateLimit, Verdict
 
 _LEAST_SLEEP: Final = 0.001
 """Seconds; timers of event loops are no finer."""
