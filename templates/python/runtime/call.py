@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from google.protobuf.message import Message
@@ -16,6 +17,7 @@ from .principal import Peer, Principal
 
 ProtocolName = Literal["grpc", "rest"]
 Header = tuple[str, str | bytes]
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Wire(Protocol):
@@ -56,6 +58,7 @@ class Call:
         "criticality",
         "deadline",
         "error",
+        "fell_back",
         "headers",
         "loop",
         "metadata",
@@ -114,6 +117,7 @@ class Call:
         self.response: Message | None = None  # of a unary response
         self.sent = 0  # messages of a response stream handed to the transport
         self.served_from = ""  # what a response that is not the handler's comes from
+        self.fell_back: Mapping[str, str] = _NOTHING  # dependencies that a fallback has answered for, and its kind
         self.error: ServiceError | None = None  # how the call ended, None for well; set by the boundary
         self._wire = wire
         self._request: Message | None = None

@@ -87,6 +87,12 @@ class ServiceBase:
         self.clients = clients
 
 
+class DependencyFallbacks:
+    """Base of the generated classes whose methods answer in the place of a dependency; yours derive from those."""
+
+    DEPENDENCY: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
     """The service's error table: rows by reason, and the rows for failures raised by code alone."""
@@ -110,6 +116,7 @@ class Definition:
     bindings: Callable[[Route], Bind | None] = field(default=lambda _: None)
     openapi: Path | None = None  # the document of the REST side, None for none to serve
     stages: Sequence[UserStage] = ()  # of whoever's templates it was generated from
+    fallbacks: tuple[type[DependencyFallbacks], ...] = ()  # of which the application must have one each
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -121,11 +128,13 @@ class Definition:
 class Application:
     """What `app.py` composes: one handler object per service, and the stages of the user's own.
 
-    A service without a handler answers UNIMPLEMENTED.
+    A service without a handler answers UNIMPLEMENTED. `fallbacks` are what calls to dependencies fall back on, where the
+    spec names methods of yours.
     """
 
     handlers: Sequence[ServiceBase]
     stages: Sequence[UserStage] = field(default=())
+    fallbacks: Sequence[DependencyFallbacks] = field(default=())
     business: Callable[[], float] | None = None  # from 0 to 1: the business signal of the resilience score
 
 

@@ -15,7 +15,7 @@ from .call import Call
 from .client.environment import Outbound
 from .client.measures import ClientMeasures
 from .clock import Clock, LoopClock
-from .definition import Application, ApplicationFactory, Definition, Method, ServiceBase
+from .definition import Application, ApplicationFactory, Definition, DependencyFallbacks, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
 from .hurry import Hurry
@@ -90,7 +90,9 @@ class Server:
         self._clock = clock
         self._writer = writer
         self._random = random.Random()  # noqa: S311 - jitter and ids, no secrets
+        self._faulty = False  # whether faults are injected
         self._resilience: Resilience | None = None
+        self._fallbacks: dict[str, DependencyFallbacks] = {}
         self._stages = AsyncExitStack()
         self._clients = AsyncExitStack()
         self._application = AsyncExitStack()
@@ -113,9 +115,11 @@ class Server:
         if self._admin is not None:
             self.admin_port = await _bound(self._admin, f"ADMIN_PORT={self.settings.admin_port}")
         self._resilience = self._judge()
+        self._faulty = self._inject_faults()
         clients = await self._clients.enter_async_context(self.definition.open_clients(self._outbound()))
         opened: AbstractAsyncContextManager[Application] = application(clients)
         composed = await self._application.enter_async_context(opened)
+        self._fallbacks.update(match_fallbacks(self.definition, composed))
         if self._resilience is not None:
             self._resilience.business = composed.business
             self.shared.opened.append(self._resilience)
@@ -163,6 +167,10 @@ class Server:
             measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
             tracing=self.tracing,
             observe=None if self._resilience is None else self._resilience.attempt,
+            degraded=None if self._resilience is None else self._resilience.degraded,
+            inject_faults=self._faulty,
+            service=self.definition.name,
+            fallbacks=self._fallbacks,
         )
 
     def _judge(self) -> Resilience | None:
@@ -191,7 +199,8 @@ class Server:
     def _inject_faults(self) -> bool:
         """Whether this environment allows deliberate faults; one that does not is told that there are some."""
         policies, here = self.definition.policies, self.settings.environment
-        if not any(policy.faults for policy in policies.methods.values()):
+        own = any(policy.faults for policy in policies.methods.values())
+        if not own and not any(policy.faults for policy in policies.dependencies.values()):
             return False
         allowed = here in policies.fault_environments
         where = ", ".join(policies.fault_environments) or "none"
@@ -221,7 +230,7 @@ class Server:
             service=self.definition.name,
             auth=policies.auth,
             dependencies=self.settings.reached(policies.dependencies),
-            inject_faults=self._inject_faults(),
+            inject_faults=self._faulty,
             secure=policies.tls is not None,
             resilience=self._resilience,
             shared=self.shared,
@@ -307,6 +316,31 @@ def match_handlers(definition: Definition, application: Application) -> Mapping[
     if findings:
         raise ApplicationError(findings)
     return handlers
+
+
+def match_fallbacks(definition: Definition, application: Application) -> Mapping[str, DependencyFallbacks]:
+    """What the application falls back on, by dependency.
+
+    Raises ApplicationError where any of what the definition needs is missing, there twice, or not needed.
+    """
+    found: dict[str, DependencyFallbacks] = {}
+    findings: list[str] = []
+    for own in application.fallbacks:
+        base = next((base for base in definition.fallbacks if isinstance(own, base)), None)
+        if base is None:
+            kind = own.__name__ if isinstance(own, type) else type(own).__name__
+            findings.append(f"{kind} in Application.fallbacks is no object that calls to a dependency fall back on")
+        elif base.DEPENDENCY in found:
+            findings.append(f"two of Application.fallbacks are for {base.DEPENDENCY}")
+        else:
+            found[base.DEPENDENCY] = own
+    for base in definition.fallbacks:
+        if base.DEPENDENCY not in found:
+            text = f"calls to {base.DEPENDENCY} fall back on methods of yours"
+            findings.append(f"{text}: Application.fallbacks needs an object of a subclass of {base.__name__}")
+    if findings:
+        raise ApplicationError(findings)
+    return found
 
 
 def _innermost(method: Method, handler: ServiceBase | None) -> Endpoint:

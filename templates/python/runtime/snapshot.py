@@ -73,13 +73,13 @@ class BreakerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class FallbackPolicy:
-    """What answers where the handler cannot."""
+    """What answers where a handler, or a dependency, cannot."""
 
     kind: str  # "static", "cache" or "handler"
     value: str = ""  # static: the response, in its JSON form
     ttl: float = 60.0  # cache: seconds
     max_entries: int = 1000  # cache
-    handler: str = ""  # handler: the name of a method of the handler's class
+    handler: str = ""  # handler: the name of a method of the handler's class, or of the dependency's fallbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,13 +308,16 @@ class IdempotencyKeyPolicy:
 class OutgoingPolicy:
     """Every policy of the calls to one RPC of a dependency; times in seconds, None for what is off."""
 
+    fallback: FallbackPolicy | None = None  # answers where a call fails
     connect_timeout: float | None = None  # for a connection, where there is none
     attempt_timeout: float | None = None  # of a single attempt
     total_timeout: float | None = None  # of a call, all its attempts and waits together
     idempotency: IdempotencyKeyPolicy | None = None
     retry: RetryPolicy | None = None
     hedging: HedgingPolicy | None = None
+    rate_limit: RateLimitPolicy | None = None
     circuit_breaker: BreakerPolicy | None = None
+    breaker_fallback: FallbackPolicy | None = None  # answers while the breaker is open, before `fallback`
     bulkhead: BulkheadPolicy | None = None
     adaptive_timeout: AdaptiveTimeoutPolicy | None = None
 
@@ -365,6 +368,7 @@ class DependencyPolicy:
     channel: ChannelPolicy = ChannelPolicy()
     tls: ClientTlsPolicy | None = None  # None for a plain connection
     max_response_bytes: int = 4 << 20  # over HTTP
+    faults: tuple[FaultPolicy, ...] = ()  # deliberate ones, which may hit any call
 
     def of(self, path: str) -> OutgoingPolicy:
         """The policy of the calls to that RPC."""

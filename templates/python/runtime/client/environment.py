@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from google.protobuf.message import Message
+
 from ..clock import Clock
-from ..definition import Kind
+from ..definition import DependencyFallbacks, Kind, Method
 from ..measures import uncounted
 from ..policies.adaptive_timeout import AdaptiveTimeout
 from ..policies.breaker import Breaker
@@ -22,9 +24,11 @@ from ..snapshot import (
     RetryPolicy,
     Snapshot,
 )
+from ..targets import target_of
 from .measures import ClientMeasures
 
 if TYPE_CHECKING:
+    from ..stores.redis import RedisStore
     from ..tracing import Tracing
 
 ValueT = TypeVar("ValueT")
@@ -47,6 +51,12 @@ class Outbound:
     observe: Callable[[str, float], None] | None = (
         None  # hears what share of its timeout an attempt took, by dependency
     )
+    degraded: Callable[[], bool] | None = None  # whether the service is, so that fallbacks are preferred
+    inject_faults: bool = False
+    service: str = ""  # its name, which what it keeps elsewhere is kept under
+    fallbacks: MutableMapping[str, DependencyFallbacks] = field(
+        default_factory=dict
+    )  # the application's, by dependency
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,25 @@ class Dependency:
 
         return self.one("adaptive_timeout", path, make)
 
+    def redis(self, store: str) -> RedisStore:
+        """The connection to that dependency, which state is kept in; closed with the dependency's client."""
+
+        def made() -> RedisStore:
+            from ..stores.redis import RedisStore  # only here: services without a shared store have no redis-py
+            from .redis_client import connect
+
+            policy, outbound = self.outbound.policies.dependencies[store], self.outbound
+            opened = RedisStore(store, connect(target_of(store, policy, outbound.environ), policy), outbound.clock.now)
+            self.shared.opened.append(opened)
+            return opened
+
+        return self.shared.one(("redis", store), made)
+
+    async def close(self) -> None:
+        """Close what the stages have opened."""
+        for opened in self.shared.opened:
+            await opened.__aexit__(None, None, None)
+
     def counter(self, stage: str, reason: str, path: str) -> Callable[[], None]:
         """Counts what a stage does to calls of that RPC."""
         if self.outbound.measures is None:
@@ -113,6 +142,7 @@ class Target:
     kind: Kind
     idempotent: bool  # may be repeated as it is
     system: str = "grpc"  # rpc.system.name, as OpenTelemetry has it
+    response: type[Message] | None = None  # what its single response is, None where nobody can make one up
 
     @property
     def repeatable(self) -> bool:
@@ -134,3 +164,9 @@ class Target:
         if policy is None or policy.max_attempts < 2 or not self.repeatable or self.hedging is not None:
             return None
         return policy
+
+
+def target_of_rpc(policy: DependencyPolicy, method: Method) -> Target:
+    """What a chain is composed for by which the RPC is called."""
+    path = method.path
+    return Target(path, policy.of(path), method.kind, path in policy.idempotent, response=method.response)

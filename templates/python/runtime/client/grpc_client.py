@@ -15,7 +15,7 @@ from ..targets import target_of
 from .chain import composed
 from .channel import Channels
 from .delivery import delivered
-from .environment import Dependency, Outbound, Target
+from .environment import Dependency, Outbound, target_of_rpc
 from .grpc_transport import GrpcTransport
 from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
@@ -32,8 +32,7 @@ class Connection:
 
     def endpoint(self, method: Method) -> Endpoint:
         """The chain of the RPC's calls."""
-        policy = self.dependency.policy
-        target = Target(method.path, policy.of(method.path), method.kind, method.path in policy.idempotent)
+        target = target_of_rpc(self.dependency.policy, method)
         clock = self.dependency.outbound.clock
         transport = GrpcTransport(self.dependency.name, method, self.channels, target.policy.connect_timeout, clock)
         return composed(target, self.dependency, transport)
@@ -51,7 +50,11 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Conne
     channels = Channels(target, policy.channel, policy.tls, files, outbound.clock)
     try:
         propagate = frozenset(outbound.policies.observability.propagate)
-        yield Connection(channels, Dependency(dependency, policy, outbound), propagate)
+        called = Dependency(dependency, policy, outbound)
+        try:
+            yield Connection(channels, called, propagate)
+        finally:
+            await called.close()
     finally:
         await channels.close()
 

@@ -11,7 +11,7 @@ from ..definition import Method
 from ..errors import DependencyError
 from .attempt import Attempt, serialized
 from .channel import Channel, Channels
-from .outgoing import Outgoing
+from .outgoing import Outgoing, out_of_time
 
 
 class GrpcTransport:
@@ -44,17 +44,7 @@ class GrpcTransport:
         if await channel.ready(within, self._clock):
             return
         if within < seconds:
-            expired = outgoing.until is not None and outgoing.until <= now + within
-            raise DependencyError(
-                self._dependency,
-                StatusCode.DEADLINE_EXCEEDED,
-                "its time was up before there was a connection",
-                method=self._method.path,
-                expired=expired,
-                attempt_expired=not expired,
-                broken=not expired,
-                final=expired,
-            )
+            raise out_of_time(self._dependency, outgoing, now + within)
         text = f"there was no connection within {seconds:g} s"
         raise DependencyError(self._dependency, StatusCode.UNAVAILABLE, text, method=self._method.path, broken=True)
 
@@ -78,9 +68,7 @@ class GrpcTransport:
         method, until = self._method, outgoing.attempt_until
         allowed = None if until is None else until - self._clock.now()
         if allowed is not None and allowed <= 0:
-            text = "its time was up before it went out"
-            code = StatusCode.DEADLINE_EXCEEDED
-            raise DependencyError(self._dependency, code, text, method=method.path, expired=True, final=True)
+            raise out_of_time(self._dependency, outgoing, self._clock.now())
         metadata = outgoing.metadata
         if outgoing.attempt > 1:
             metadata = (*metadata, ("grpc-previous-rpc-attempts", str(outgoing.attempt - 1)))

@@ -25,7 +25,7 @@ class ClientMeasures:
         self._duration = Histogram(
             RPC_CLIENT_CALL_DURATION,
             "Duration of calls to dependencies, all attempts and waits together.",
-            ("dependency", "rpc_system_name", "rpc_method", "rpc_response_status_code"),
+            ("dependency", "rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"),
             registry=registry,
             buckets=buckets,
         )
@@ -56,9 +56,9 @@ class ClientMeasures:
             multiprocess_mode="livesum",
         )
 
-    def duration(self, dependency: str, system: str, method: str, code: str) -> Callable[[float], None]:
-        """Observes the seconds that a call took which ended with that code."""
-        observe: Callable[[float], None] = self._duration.labels(dependency, system, method, code).observe
+    def duration(self, dependency: str, system: str, method: str, code: str, error: str) -> Callable[[float], None]:
+        """Observes the seconds that a call took which ended so; `code` is "" where nothing was sent."""
+        observe: Callable[[float], None] = self._duration.labels(dependency, system, method, code, error).observe
         return observe
 
     def attempt(self, dependency: str, method: str, code: str) -> Callable[[], None]:

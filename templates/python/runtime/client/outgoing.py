@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from grpc import StatusCode
+
 from ..call import Header
+from ..errors import DependencyError
 
 
 class Outgoing:
@@ -48,6 +51,21 @@ class Outgoing:
         return fork
 
 
+def out_of_time(dependency: str, outgoing: Outgoing, now: float) -> DependencyError:
+    """What an attempt fails with that has no time left to go out: that of the call, or only its own."""
+    expired = outgoing.until is not None and now >= outgoing.until
+    return DependencyError(
+        dependency,
+        StatusCode.DEADLINE_EXCEEDED,
+        "its time was up before it went out",
+        method=outgoing.path,
+        expired=expired,
+        attempt_expired=not expired,
+        broken=not expired,
+        final=expired,
+    )
+
+
 Endpoint = Callable[[Outgoing], Awaitable[None]]
 """Makes a call, or an attempt at it; raises DependencyError, or CancelledError where nobody waits for it any more."""
 
@@ -55,4 +73,4 @@ Endpoint = Callable[[Outgoing], Awaitable[None]]
 class ClientStage(Protocol):
     """Wraps a call to its completion, or an attempt: work before, `await proceed(outgoing)`, work after."""
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None: ...
+    async def __call__(self, outgoing: Outgoing, proceed: Endpoint, /) -> None: ...

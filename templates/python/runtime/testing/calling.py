@@ -12,16 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
+from prometheus_client import CollectorRegistry
 
-from ..client.environment import Outbound, Target
+from ..client.chain import stages_of
+from ..client.environment import Dependency, Outbound, Target, target_of_rpc
 from ..client.grpc_client import connection
 from ..client.http_client import HttpClient
 from ..client.http_request import IDEMPOTENT
+from ..client.measures import ClientMeasures
+from ..definition import DependencyFallbacks
 from ..errors import DependencyError
-from ..snapshot import DependencyPolicy, OutgoingPolicy, Snapshot
+from ..snapshot import DependencyPolicy, FaultPolicy, OutgoingPolicy, Snapshot
 from ..targets import target_variable
 from .credentials import HOST
 from .dependencies import AnyClient, Outgoing, call_dependency, outgoing, standing_in
+from .limits import measurable
 from .scripted import Scripted
 from .virtual_clock import VirtualClock
 
@@ -39,13 +44,20 @@ class Calling:
         """Call an RPC with samples; its responses. Raises DependencyError."""
         return await call_dependency(self.client, call.method)
 
-    async def failure(self, call: Outgoing) -> DependencyError:
-        """What a call fails with. Raises AssertionError where it does not."""
+    async def attempt(self, call: Outgoing) -> DependencyError | None:
+        """Call an RPC with samples; what it fails with, None where it goes well."""
         try:
             await self.call(call)
         except DependencyError as error:
             return error
-        raise AssertionError(f"{call} did not fail")
+        return None
+
+    async def failure(self, call: Outgoing) -> DependencyError:
+        """What a call fails with. Raises AssertionError where it does not."""
+        error = await self.attempt(call)
+        if error is None:
+            raise AssertionError(f"{call} did not fail")
+        return error
 
     def distrust(self) -> None:
         """Put an authority that has issued nothing in the place of the one that the client trusts."""
@@ -57,13 +69,29 @@ class Calling:
 
 def targets(policies: Snapshot, *clients: type[AnyClient]) -> Mapping[Outgoing, Target]:
     """Every RPC of these clients with its policy, which says what of it applies to the RPC."""
+    return {call: _target(policies.dependencies[call.dependency], call) for call in outgoing(*clients)}
+
+
+def _target(policy: DependencyPolicy, call: Outgoing) -> Target:
+    if not issubclass(call.client, HttpClient):
+        return target_of_rpc(policy, call.method)
+    idempotent = call.method.path.partition(" ")[0] in IDEMPOTENT
+    return Target(call.method.path, policy.of(call.method.path), call.method.kind, idempotent)
+
+
+def chains(policies: Snapshot, *clients: type[AnyClient]) -> Mapping[str, tuple[str, ...]]:
+    """The stages of the calls to each RPC of these clients, outermost first, where everything is on that can be.
+
+    Without spans, which only a tracer brings.
+    """
+    observability = policies.observability
+    measures = ClientMeasures(CollectorRegistry(), observability.buckets) if observability.metrics else None
+    observe = None if policies.score is None else _unobserved
+    outbound = _outbound(policies, VirtualClock(), measures=measures, observe=observe, inject_faults=True)
     found = {}
-    for call in outgoing(*clients):
-        dependency, path = policies.dependencies[call.dependency], call.method.path
-        idempotent = path in dependency.idempotent
-        if issubclass(call.client, HttpClient):
-            idempotent = path.partition(" ")[0] in IDEMPOTENT
-        found[call] = Target(path, dependency.of(path), call.method.kind, idempotent)
+    for call, target in targets(policies, *clients).items():
+        dependency = Dependency(call.dependency, policies.dependencies[call.dependency], outbound)
+        found[str(call)] = tuple(name for name, _ in stages_of(target, dependency))
     return found
 
 
@@ -74,21 +102,27 @@ async def calling(
     *mechanisms: str,
     clock: VirtualClock | None = None,
     address: str = "",
+    patient: bool = False,
+    faults: tuple[FaultPolicy, ...] = (),
+    fallbacks: DependencyFallbacks | None = None,
 ) -> AsyncIterator[Calling]:
     """A client of a stand-in on a real socket; of its policies only the `mechanisms` of OutgoingPolicy are on.
 
-    Its calls go to `address` instead, where there is one.
+    Its calls go to `address` instead, where there is one. Rate limits are kept in memory, and wait for nobody unless
+    `patient`; the `faults` are injected.
     """
     turned = clock or VirtualClock()
+    own = {} if fallbacks is None else {client.DEPENDENCY: fallbacks}
     async with standing_in(client, policies) as peer:
         alone = replace(
             peer.policy,
-            calls=_only(peer.policy.calls, mechanisms),
-            methods={path: _only(policy, mechanisms) for path, policy in peer.policy.methods.items()},
+            calls=_only(peer.policy.calls, mechanisms, patient),
+            methods={path: _only(policy, mechanisms, patient) for path, policy in peer.policy.methods.items()},
+            faults=faults,
         )
         changed = replace(policies, dependencies={client.DEPENDENCY: alone})
         environ = {target_variable(client.DEPENDENCY): address} if address else peer.environ
-        outbound = Outbound(changed, environ, turned, random.Random(1))  # noqa: S311 - jitter
+        outbound = _outbound(changed, turned, environ=environ, inject_faults=True, fallbacks=own)
         async with _opener(client)(client.DEPENDENCY, outbound) as connected:
             yield Calling(client(connected), peer.scripted, turned, alone)
 
@@ -117,6 +151,17 @@ def _opener(client: type[AnyClient]) -> Callable[[str, Outbound], AbstractAsyncC
     return opener
 
 
-def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...]) -> OutgoingPolicy:
+def _outbound(
+    policies: Snapshot, clock: VirtualClock, *, environ: Mapping[str, str] | None = None, **more: Any
+) -> Outbound:
+    return Outbound(policies, environ or {}, clock, random.Random(1), **more)  # noqa: S311 - jitter
+
+
+def _unobserved(dependency: str, share: float) -> None:
+    """Nobody judges."""
+
+
+def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...], patient: bool) -> OutgoingPolicy:
     off: dict[str, Any] = {each.name: None for each in fields(policy) if each.name not in mechanisms}
-    return replace(policy, **off)
+    kept = replace(policy, **off)
+    return replace(kept, rate_limit=measurable(kept.rate_limit, patient=patient))

@@ -20,7 +20,9 @@ def limited(definition: Definition, *, patient: bool = False, most: int | None =
     authenticated here, and all come from one peer.
     """
     alone = under_test(definition, mechanisms=["rate_limit"])
-    return _with(alone, lambda policy: replace(policy, rate_limit=_measurable(policy.rate_limit, patient, most)))
+    return _with(
+        alone, lambda policy: replace(policy, rate_limit=measurable(policy.rate_limit, patient=patient, most=most))
+    )
 
 
 def at_once(policy: RateLimitPolicy) -> int:
@@ -34,7 +36,8 @@ def metadata_of(policy: RateLimitPolicy, value: str) -> list[tuple[str, str]]:
     return [] if policy.key is None else [(policy.key.source.partition(":")[2], value)]
 
 
-def _measurable(policy: RateLimitPolicy | None, patient: bool, most: int | None) -> RateLimitPolicy | None:
+def measurable(policy: RateLimitPolicy | None, *, patient: bool, most: int | None = MOST) -> RateLimitPolicy | None:
+    """The limit kept in memory, with no more calls at once than a test can make."""
     if policy is None:
         return None
     by_metadata = policy.key is not None and policy.key.source.startswith("metadata:")

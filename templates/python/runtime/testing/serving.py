@@ -123,7 +123,7 @@ def under_test(
     if "score" not in mechanisms:
         policies.setdefault("score", None)
     changed = replace(declared, **{"methods": methods, "grpc": grpc, "rest": rest, "auth": auth, **policies})
-    return replace(definition, policies=changed, open_clients=_no_clients)
+    return replace(definition, policies=changed, open_clients=_no_clients, fallbacks=())
 
 
 @asynccontextmanager
