@@ -61,7 +61,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)
     findings += errors
-    dependencies, errors = resolve_dependencies(contract, spec)
+    dependencies, errors = resolve_dependencies(contract, spec, fallbacks)
     findings += errors
     rows = resolve_errors(spec)
     if findings:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from generator.contract.model import Contract, Rpc, Service
 from generator.errors import Finding, InputError
+from generator.plan.fallbacks import Fallbacks
+from generator.plan.faults import faults_of_dependency, settings_of
 from generator.plan.model import DependencyPlan, OutgoingPlan
 from generator.plan.operations import operations
 from generator.plan.outgoing import resolve_calls
@@ -21,7 +23,9 @@ def dependency_contracts(spec: Spec) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path for path in named if path is not None))
 
 
-def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[DependencyPlan, ...], list[Finding]]:
+def resolve_dependencies(
+    contract: Contract, spec: Spec, fallbacks: Fallbacks
+) -> tuple[tuple[DependencyPlan, ...], list[Finding]]:
     """The dependencies in spec order, and what is wrong with them, each at its line of the spec."""
     findings = list(_alike(spec))
     plans: list[DependencyPlan] = []
@@ -40,7 +44,7 @@ def resolve_dependencies(contract: Contract, spec: Spec) -> tuple[tuple[Dependen
             continue
         services = contract.dependencies[path] if path else ()
         callees = operations(dependency) if dependency.protocol == "http" else _rpcs(services)
-        calls, wrong = resolve_calls(contract, spec, name, callees)
+        calls, wrong = resolve_calls(contract, spec, name, callees, fallbacks)
         findings += wrong
         plans.append(_plan(spec, name, dependency, path, services, whole, calls))
     return tuple(plans), findings
@@ -61,8 +65,9 @@ def _plan(
         contract=path,
         services=services,
         policy=whole.policy,
-        settings=whole.settings,
+        settings=(*whole.settings, *settings_of(spec, faults_of_dependency(spec, name))),
         calls=calls,
+        faults=tuple(fault for _, fault in faults_of_dependency(spec, name)),
         place=spec.key_place("spec", "dependencies", name),
     )
 

@@ -1,8 +1,8 @@
-"""Deliberate faults: which of them may hit a method, and whether they are too many."""
+"""Deliberate faults: which of them may hit a method, or calls to a dependency, and whether they are too many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from generator.contract.model import Service
 from generator.document import Plain
@@ -27,6 +27,14 @@ def faults_of(spec: Spec, service: str, method: str) -> tuple[tuple[int, Fault],
     )
 
 
+def faults_of_dependency(spec: Spec, name: str) -> tuple[tuple[int, Fault], ...]:
+    """The faults that may hit calls to the dependency, each with its index in the spec."""
+    chaos = spec.body.chaos
+    if not chaos.enabled or not chaos.allowed_environments:
+        return ()
+    return tuple((index, fault) for index, fault in enumerate(chaos.faults) if name in fault.dependencies)
+
+
 def settings_of(spec: Spec, faults: Iterable[tuple[int, Fault]]) -> tuple[Setting, ...]:
     """What `explain` says of them."""
     found = []
@@ -44,20 +52,23 @@ def settings_of(spec: Spec, faults: Iterable[tuple[int, Fault]]) -> tuple[Settin
 
 
 def check_faults(spec: Spec, services: Iterable[Service]) -> list[Finding]:
-    """A finding for each fault with which a method's faults hit more than `maxPercent` of its calls."""
-    most = spec.body.chaos.max_percent
-    findings = set()
+    """A finding for each fault with which more than `maxPercent` of a method's or a dependency's calls would be hit."""
+    findings: set[Finding] = set()
     for service in services:
         for rpc in service.rpcs:
-            total = 0.0
-            for index, fault in faults_of(spec, service.full_name, rpc.name):
-                total += 0.0 if fault.header else fault.percent
-                if total > most and not fault.header:
-                    place = spec.value_place("spec", "chaos", "faults", index, "percent")
-                    message = (
-                        f"faults would hit {total:g} % of the calls of {rpc.name}, more than maxPercent ({most:g})"
-                    )
-                    hint = "lower percent, bind the fault to a header, or raise maxPercent"
-                    findings.add(Finding(place, "too-many-faults", message, hint))
-                    break
+            findings.update(_too_many(spec, rpc.name, faults_of(spec, service.full_name, rpc.name)))
+    for name in spec.body.dependencies:
+        findings.update(_too_many(spec, name, faults_of_dependency(spec, name)))
     return sorted(findings)
+
+
+def _too_many(spec: Spec, whose: str, faults: Iterable[tuple[int, Fault]]) -> Iterator[Finding]:
+    most, total = spec.body.chaos.max_percent, 0.0
+    for index, fault in faults:
+        total += 0.0 if fault.header else fault.percent
+        if total > most and not fault.header:
+            place = spec.value_place("spec", "chaos", "faults", index, "percent")
+            message = f"faults would hit {total:g} % of the calls of {whose}, more than maxPercent ({most:g})"
+            hint = "lower percent, bind the fault to a header, or raise maxPercent"
+            yield Finding(place, "too-many-faults", message, hint)
+            return

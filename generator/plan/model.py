@@ -101,6 +101,7 @@ class DependencyPlan:
     settings: tuple[Setting, ...]
     calls: tuple[OutgoingPlan, ...]
     place: Place
+    faults: tuple[Fault, ...] = ()  # deliberate ones that may hit calls to it
 
     @property
     def protocol(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from generator.contract.model import Contract, Rpc
+from generator.contract.model import Contract, Kind, Rpc
 from generator.errors import Finding, InputError, did_you_mean
+from generator.plan.fallbacks import Fallbacks
+from generator.plan.faults import faults_of_dependency
 from generator.plan.model import Operation, OutgoingPlan
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.layers import client_layers
@@ -33,7 +35,9 @@ class ClientStageRule:
 
 
 CLIENT_STAGES: tuple[ClientStageRule, ...] = (
+    ClientStageRule("span", lambda _: True, "", "an OpenTelemetry span of the call, where a tracer is configured"),
     ClientStageRule("metrics", lambda _: True, "", "duration and outcome of the call"),
+    ClientStageRule("fallback", lambda policy: falls_back(policy), "fallback", "answers where the dependency cannot"),
     ClientStageRule(
         "total_timeout", lambda _: True, "timeout", "the time for all attempts, never more than the caller left"
     ),
@@ -43,6 +47,9 @@ CLIENT_STAGES: tuple[ClientStageRule, ...] = (
     ClientStageRule("hedging", lambda policy: _hedges(policy), "hedging", "another attempt beside a slow one"),
     ClientStageRule(
         "retry", lambda policy: _retries(policy), "retry", "another attempt after a failed one, within the budget"
+    ),
+    ClientStageRule(
+        "rate_limit", lambda policy: policy.rate_limiter is not None, "rateLimiter", "so many attempts a second"
     ),
     ClientStageRule(
         "circuit_breaker",
@@ -57,8 +64,19 @@ CLIENT_STAGES: tuple[ClientStageRule, ...] = (
     ClientStageRule(
         "attempt_timeout", lambda policy: _bounds_attempts(policy), "adaptiveTimeout", "the time for one attempt"
     ),
+    ClientStageRule("attempt_span", lambda _: True, "", "a span of each attempt, which the peer's are children of"),
     ClientStageRule("attempt_metrics", lambda _: True, "", "how each attempt ended"),
+    ClientStageRule(
+        "fault_injection", lambda _: False, "chaos", "deliberate delays and errors, in the environments that allow them"
+    ),
 )
+
+
+def falls_back(policy: ClientPolicy) -> bool:
+    """Whether anything answers in the dependency's place."""
+    breaker = policy.circuit_breaker
+    found = (policy.fallback, None if breaker is None else breaker.fallback)
+    return any(fallback is not None and fallback.kind != "none" for fallback in found)
 
 
 def _hedges(policy: ClientPolicy) -> bool:
@@ -77,18 +95,22 @@ def _bounds_attempts(policy: ClientPolicy) -> bool:
     return policy.adaptive_timeout is not None or (policy.timeout is not None and policy.timeout.attempt is not None)
 
 
-def client_chain(policy: ClientPolicy, spec: SpecBody) -> tuple[str, ...]:
-    """The names of the stages that are on for calls by that policy, outermost first."""
+def client_chain(policy: ClientPolicy, spec: SpecBody, sections: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of the stages that are on for calls by that policy, outermost first.
+
+    `sections` names those that a section of the spec turns on: no policy block knows of them.
+    """
     off: set[str] = set()
     if spec.observability.metrics.exporter == "none":
         off |= {"metrics", "attempt_metrics"}
     if spec.health.score is None:
         off.add("latency")
-    return tuple(stage.name for stage in CLIENT_STAGES if stage.on(policy) and stage.name not in off)
+    on = (stage.name for stage in CLIENT_STAGES if stage.on(policy) or stage.name in sections)
+    return tuple(name for name in on if name not in off)
 
 
 def resolve_calls(
-    contract: Contract, spec: Spec, name: str, callees: Sequence[Rpc | Operation]
+    contract: Contract, spec: Spec, name: str, callees: Sequence[Rpc | Operation], fallbacks: Fallbacks
 ) -> tuple[tuple[OutgoingPlan, ...], list[Finding]]:
     """The policy of the calls to each RPC, or operation, of the dependency `name`, and what is wrong with the spec there.
 
@@ -97,6 +119,7 @@ def resolve_calls(
     """
     findings = list(_unknown_methods(spec, name, callees))
     plans: list[OutgoingPlan] = []
+    sections = ("fault_injection",) if faults_of_dependency(spec, name) else ()
     for rpc in callees:
         try:
             resolved = resolve_client(client_layers(spec, name, rpc.name))
@@ -105,7 +128,10 @@ def resolve_calls(
             continue
         findings += _contradictions(contract, spec, name, rpc, resolved)
         applied = _applicable(contract, rpc, resolved)
-        plans.append(OutgoingPlan(rpc, applied.policy, applied.settings, client_chain(applied.policy, spec.body)))
+        if isinstance(rpc, Rpc):
+            findings += fallbacks.check_call(name, rpc, resolved)
+        chain = client_chain(applied.policy, spec.body, sections)
+        plans.append(OutgoingPlan(rpc, applied.policy, applied.settings, chain))
     return tuple(plans), findings
 
 
@@ -164,7 +190,13 @@ def _applicable(contract: Contract, rpc: Rpc | Operation, resolved: Resolved[Cli
         gone.update(_REPEATED)
     elif rpc.kind.streams_responses:
         gone.add("hedging")
+    if rpc.kind is not Kind.UNARY:
+        gone.add("fallback")
     changed = policy.model_copy(update=dict.fromkeys(gone))
+    breaker = changed.circuit_breaker
+    if rpc.kind is not Kind.UNARY and breaker is not None and breaker.fallback is not None:
+        changed = changed.model_copy(update={"circuit_breaker": breaker.model_copy(update={"fallback": None})})
+        gone.add("circuitBreaker.fallback")
     key = changed.idempotency
     if key is not None and key.field is not None and isinstance(rpc, Rpc) and not _takes_key(contract, rpc, key.field):
         changed = changed.model_copy(update={"idempotency": key.model_copy(update={"field": None})})

@@ -7,24 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Kind, Rpc
+from generator.plan.fallbacks import named_handlers
 from generator.plan.model import DependencyPlan, Plan
 from generator.render import imports, naming
 from generator.render.emit import Import
 from generator.render.layout import signature
 from generator.render.python import Expression, docstring, literal
-from generator.render.services import TypeNames, below
+from generator.render.services import TypeNames, below, listed
 
 _REDIS_PY = "redis.asyncio"
 _ATTRIBUTES = frozenset({"DEPENDENCY", "METHODS"})
 _MODULE_NAMES = frozenset(
     {
+        "ABC",
         "AsyncGenerator",
         "AsyncIterable",
+        "DependencyFallbacks",
         "GrpcClient",
         "Header",
         "Iterable",
         "Kind",
         "Method",
+        "abstractmethod",
         "annotations",
         "response",
     }
@@ -57,6 +61,26 @@ class ClientMethodView:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientFallbackView:
+    """A method of the user's that answers in the place of a dependency."""
+
+    signature: str
+    docstring: str
+    path: str  # of the first RPC that it stands in for
+
+
+@dataclass(frozen=True, slots=True)
+class FallbacksView:
+    """The class of a dependency's fallbacks: its generated base, and the stub of the user's own."""
+
+    base: str
+    class_name: str  # the user's
+    docstring: str
+    methods: tuple[ClientFallbackView, ...]
+    imports: tuple[Import, ...]  # of the module that has the user's class
+
+
+@dataclass(frozen=True, slots=True)
 class ClientView:
     """One dependency: its module below `gen/clients`, and what stands in it."""
 
@@ -72,6 +96,7 @@ class ClientView:
     methods: tuple[ClientMethodView, ...]  # over gRPC
     constants: tuple[Expression, ...]  # the methods' names; over HTTP the operations
     opener: Import  # of what opens its connection
+    fallbacks: FallbacksView | None = None  # None where no method of the user's answers for it
 
     @property
     def generated(self) -> bool:
@@ -116,6 +141,8 @@ def import_block(clients: tuple[ClientView, ...]) -> str:
     for client in clients:
         needed.append(client.opener)
         needed.append(Import(f".{client.attribute}" if client.generated else _REDIS_PY, client.class_name))
+        if client.fallbacks is not None:
+            needed.append(Import(f".{client.attribute}", client.fallbacks.base))
     return imports.block(needed)
 
 
@@ -157,14 +184,24 @@ def _view(
     root = Import(
         "...runtime.client.grpc_client", "GrpcClient", "RuntimeGrpcClient" if class_name == "GrpcClient" else ""
     )
-    taken = _MODULE_NAMES | {class_name, root.bound, *names.values(), *constants.values()}
+    taken = _MODULE_NAMES | {
+        f"{class_name.removesuffix('Client')}FallbacksBase",
+        class_name,
+        root.bound,
+        *names.values(),
+        *constants.values(),
+    }
     types = TypeNames(contract, modules, taken)
     methods = []
     for service in dependency.services:
         for rpc in service.rpcs:
             name = names[rpc.path]
             methods.append(_method(rpc, service.full_name, types, name, constants[name.upper()]))
+    fallbacks = _fallbacks(dependency, class_name.removesuffix("Client"), attribute, types)
     needed = [*_IMPORTS, root, *(below(found, "..pb") for found in types.imports)]
+    if fallbacks is not None:
+        needed += [Import("abc", "ABC"), Import("abc", "abstractmethod")]
+        needed.append(Import("...runtime.definition", "DependencyFallbacks"))
     if any(rpc.kind.streams_requests for rpc in dependency.rpcs):
         needed.append(Import("collections.abc", "AsyncIterable"))
     if any(rpc.kind.streams_responses for rpc in dependency.rpcs):
@@ -184,7 +221,52 @@ def _view(
         methods=tuple(methods),
         constants=tuple(Expression(method.constant) for method in methods),
         opener=Import("...runtime.client.grpc_client", "connection"),
+        fallbacks=fallbacks,
     )
+
+
+def _fallbacks(dependency: DependencyPlan, name: str, attribute: str, types: TypeNames) -> FallbacksView | None:
+    """A method for each name that calls fall back on, in the order of the contract; None for none."""
+    found: dict[str, list[Rpc]] = {}
+    for call in dependency.calls:
+        for handler in named_handlers([call.policy]):
+            found.setdefault(handler, []).append(call.rpc)
+    if not found:
+        return None
+    messages = [rpc for rpcs in found.values() for rpc in rpcs[:1]]
+    base, class_name = f"{name}FallbacksBase", f"{name}Fallbacks"
+    used = {types.import_of(message) for rpc in messages for message in (rpc.request, rpc.response)}
+    return FallbacksView(
+        base=base,
+        class_name=class_name,
+        docstring=docstring(
+            f"What answers where calls to {dependency.name} fail: an object of your subclass, in "
+            "`Application(fallbacks=[…])`.",
+            4,
+        ),
+        methods=tuple(
+            ClientFallbackView(
+                _fallback_signature(handler, types.expression(rpcs[0].request), types.expression(rpcs[0].response)),
+                docstring(
+                    f"Answers {listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8
+                ),
+                rpcs[0].path,
+            )
+            for handler, rpcs in found.items()
+        ),
+        imports=(Import(f".gen.clients.{attribute}", base), *(below(each, ".gen.pb") for each in used)),
+    )
+
+
+def _fallback_signature(name: str, request: str, response: str) -> str:
+    return signature(f"async def {name}", ["self", f"request: {request}"], f" -> {response}:", 4)
+
+
+def stub_imports(clients: tuple[ClientView, ...]) -> str:
+    """The imports of the module with the user's fallbacks."""
+    needed = [Import("__future__", "annotations"), Import(".gen.errors", "unimplemented")]
+    needed += [found for client in clients if client.fallbacks is not None for found in client.fallbacks.imports]
+    return imports.block(needed)
 
 
 def _method_names(dependency: DependencyPlan) -> Mapping[str, str]:

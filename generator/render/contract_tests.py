@@ -40,6 +40,9 @@ _MECHANISMS = {
 
 # What is tested where a call to a dependency has that stage.
 _OUTGOING = {
+    "test_dependency_fallbacks": "fallback",
+    "test_dependency_faults": "fault_injection",
+    "test_dependency_rate_limits": "rate_limit",
     "test_dependency_breakers": "circuit_breaker",
     "test_dependency_bulkheads": "bulkhead",
     "test_dependency_hedging": "hedging",
@@ -98,6 +101,16 @@ def _chains(plan: Plan) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
     return tuple((chain, tuple(paths)) for chain, paths in found.items())
 
 
+def _outgoing_chains(plan: Plan) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Each chain of calls to dependencies, with the RPCs that have it; without spans, as above."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for dependency in plan.dependencies:
+        for call in dependency.calls:
+            chain = tuple(stage for stage in call.chain if stage not in ("span", "attempt_span"))
+            found.setdefault(chain, []).append(f"{dependency.name} {call.rpc.path}")
+    return tuple((chain, tuple(calls)) for chain, calls in found.items())
+
+
 def _is_checked(plan: Plan, method: MethodView) -> bool:
     """Whether a sample may break rules of the contract that are checked: it is made of types alone."""
     made = next(one for one in plan.methods if one.rpc.path == method.path)
@@ -109,6 +122,8 @@ def _of_dependencies(plan: Plan) -> Iterator[File]:
     for module in ("test_dependencies", *(module for module, stage in _OUTGOING.items() if stage in stages)):
         path = f"tests/contract/{module}.py"
         yield path, path, Owner.MANAGED, {}
+    path = "tests/contract/test_dependency_chains.py"
+    yield path, path, Owner.MANAGED, {"chains": _outgoing_chains(plan)}
     connections = _connections(plan)
     if any(connections.values()):
         path = "tests/contract/test_dependency_connections.py"

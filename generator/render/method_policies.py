@@ -43,7 +43,8 @@ def _validation(validation: Validation | None) -> Construct | None:
     return Construct("ValidationPolicy", {name: True for name, on in validation if on})
 
 
-def _faults(faults: Sequence[Fault]) -> tuple[Construct, ...] | None:
+def fault_policies(faults: Sequence[Fault]) -> tuple[Construct, ...] | None:
+    """Faults that may hit calls of a method, or to a dependency; None for none."""
     return tuple(Construct("FaultPolicy", _fault(fault)) for fault in faults) or None
 
 
@@ -95,11 +96,11 @@ def _concurrency(plan: MethodPlan) -> Construct | None:
     return Construct("ConcurrencyPolicy", fields)
 
 
-def _rate_limit(plan: MethodPlan) -> Construct | None:
-    limiter = plan.policy.rate_limiter
+def rate_limit_policy(limiter: RateLimiter | None, scope: str) -> Construct | None:
+    """The limit, whether of incoming calls or of those to a dependency; calls of one scope count together."""
     if limiter is None:
         return None
-    fields: dict[str, object] = {"scope": plan.scope("rateLimiter")}
+    fields: dict[str, object] = {"scope": scope}
     if limiter.requests_per_second is not None:
         second = max(1, math.ceil(limiter.requests_per_second))
         fields |= {"rate": limiter.requests_per_second, "burst": limiter.burst_capacity or second}
@@ -140,8 +141,9 @@ def _store(mechanism: RateLimiter | Idempotency) -> dict[str, object]:
     }
 
 
-def _fallback(fallback: Fallback | None) -> Construct | None:
-    if fallback is None:
+def fallback_policy(fallback: Fallback | None) -> Construct | None:
+    """What answers in the place of a handler or of a dependency."""
+    if fallback is None or fallback.kind == "none":
         return None
     if fallback.kind == "static":
         return Construct("FallbackPolicy", {"kind": "static", "value": static_value(fallback)})
@@ -180,19 +182,19 @@ def breaker_policy(breaker: CircuitBreaker | None) -> Construct | None:
 
 def _breaker_fallback(plan: MethodPlan) -> Construct | None:
     breaker = plan.policy.circuit_breaker
-    return None if breaker is None else _fallback(breaker.fallback)
+    return None if breaker is None else fallback_policy(breaker.fallback)
 
 
 # The fields of `MethodPolicy` that are left out where their mechanism is off, in its order; each with what it is made of.
 _MECHANISMS: dict[str, Callable[[MethodPlan], object]] = {
-    "faults": lambda plan: _faults(plan.faults),
+    "faults": lambda plan: fault_policies(plan.faults),
     "load_shedding": _shedding,
     "access": lambda plan: access_policy(plan.access),
-    "rate_limit": _rate_limit,
+    "rate_limit": lambda plan: rate_limit_policy(plan.policy.rate_limiter, plan.scope("rateLimiter")),
     "validation": lambda plan: _validation(plan.validation),
     "concurrency": _concurrency,
     "idempotency": _idempotency,
-    "fallback": lambda plan: _fallback(plan.policy.fallback),
+    "fallback": lambda plan: fallback_policy(plan.policy.fallback),
     "breaker": lambda plan: breaker_policy(plan.policy.circuit_breaker),
     "breaker_fallback": _breaker_fallback,
     "streaming": _streaming,

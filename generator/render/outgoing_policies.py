@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generator.plan.model import DependencyPlan
 from generator.plan.outgoing import is_idempotent
-from generator.render.method_policies import breaker_policy
+from generator.render.method_policies import breaker_policy, fallback_policy, fault_policies, rate_limit_policy
 from generator.render.python import Construct
 from generator.spec.dependencies import (
     AdaptiveTimeout,
@@ -35,6 +35,9 @@ def dependency_policy(plan: DependencyPlan) -> Construct:
         fields["channel"] = Construct("ChannelPolicy", channel)
     if plan.declared.tls.mode != "off":
         fields["tls"] = Construct("ClientTlsPolicy", _tls(plan.declared.tls))
+    faults = fault_policies(plan.faults)
+    if faults:
+        fields["faults"] = faults
     return Construct("DependencyPolicy", fields)
 
 
@@ -63,14 +66,18 @@ def _tls(tls: ClientTls) -> dict[str, object]:
 def _calls(policy: ClientPolicy) -> Construct:
     """What holds for calls; what is off is left out."""
     timeout = policy.timeout
+    breaker = policy.circuit_breaker
     mechanisms: dict[str, object] = {
+        "fallback": fallback_policy(policy.fallback),
         "connect_timeout": timeout.connect if timeout else None,
         "attempt_timeout": timeout.attempt if timeout else None,
         "total_timeout": timeout.total if timeout else None,
         "idempotency": _idempotency(policy.idempotency),
         "retry": _retry(policy.retry),
         "hedging": _hedging(policy.hedging),
-        "circuit_breaker": breaker_policy(policy.circuit_breaker),
+        "rate_limit": rate_limit_policy(policy.rate_limiter, ""),
+        "circuit_breaker": breaker_policy(breaker),
+        "breaker_fallback": None if breaker is None else fallback_policy(breaker.fallback),
         "bulkhead": _bulkhead(policy.bulkhead),
         "adaptive_timeout": _adaptive(policy.adaptive_timeout),
     }

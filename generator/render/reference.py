@@ -56,6 +56,8 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "encrypted": (bool, "whether connections to dependencies are"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
         "first": (MethodView, "the service's first RPC that somebody may call"),
+        "fallback_bases": (tuple[Expression, ...], "the bases of what calls to dependencies fall back on"),
+        "fallbacks": (Sequence[Expression], "how each object is made that calls to dependencies fall back on"),
         "handlers": (Sequence[Expression], "how each handler is made"),
         "hash": (str, "of all that the policies say"),
         "header": (str, "the comment that says what the file was generated from; empty for what is copied or has none"),
@@ -77,6 +79,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "service": (ServiceView, "the service that the file is about"),
         "services": (tuple[ServiceView, ...], "every service, in contract order"),
         "shape": (str, "the REST error body, in words"),
+        "stub_imports": (str, "the import block of `fallbacks.py`"),
         "unnamed": (tuple[str, ...], "the modules of messages that no RPC leads to, relative to `gen/codecs`"),
         "unmapped": (str, "the gRPC code of what no row maps"),
     }

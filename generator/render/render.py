@@ -142,7 +142,10 @@ def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     yield from _clients(views.clients, gen, spec_header, file)
     yield _error_page(plan, file)
     handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views.services]
-    yield file(f"src/{plan.package}/app.py", Owner.SEEDED, handlers=handlers)
+    yield file(f"src/{plan.package}/app.py", Owner.SEEDED, handlers=handlers, fallbacks=_fallbacks(views.clients))
+    if _fallbacks(views.clients):
+        block = clients.stub_imports(views.clients)
+        yield file(f"src/{plan.package}/fallbacks.py", Owner.SEEDED, stub_imports=block)
     for service in views.services:
         handler = file(f"src/{plan.package}/handlers/{service.module}.py", Owner.APPENDED, service=service)
         yield replace(handler, stubs=service.stubs)
@@ -173,12 +176,18 @@ def _bindings(views: tuple[bindings.BindingsView, ...], gen: str, header: str, f
 
 def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file: _File) -> Iterator[Emit]:
     block = clients.import_block(views)
-    yield file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, client_imports=block)
+    bases = tuple(Expression(view.fallbacks.base) for view in views if view.fallbacks is not None)
+    yield file(f"{gen}/clients/__init__.py", Owner.MANAGED, header=header, client_imports=block, fallback_bases=bases)
     for view in (view for view in views if view.generated):
         kind = "{http_dependency}" if view.protocol == "http" else "{dependency}"
         template = f"src/{{package}}/gen/clients/{kind}.py"
         own = _header(comment(view.contract)) if view.contract else header
         yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=own, client=view)
+
+
+def _fallbacks(views: tuple[clients.ClientView, ...]) -> list[Expression]:
+    """What app.py gives calls to dependencies to fall back on."""
+    return [Expression(f"{client.fallbacks.class_name}()") for client in views if client.fallbacks is not None]
 
 
 def _error_page(plan: Plan, file: _File) -> Emit:

@@ -198,14 +198,15 @@ def _fallbacks(plan: ServicePlan, types: TypeNames, call: Import) -> tuple[Fallb
             _signature(
                 Kind.UNARY, name, types.expression(rpcs[0].request), types.expression(rpcs[0].response), call.bound
             ),
-            docstring(f"Answers {_listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8),
+            docstring(f"Answers {listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8),
             rpcs[0].path,
         )
         for name, rpcs in found.items()
     )
 
 
-def _listed(rpcs: Sequence[Rpc]) -> str:
+def listed(rpcs: Sequence[Rpc]) -> str:
+    """The names of RPCs as a sentence has them."""
     *most, last = [rpc.name for rpc in rpcs]
     return f"{', '.join(most)} or {last}" if most else last
 

@@ -257,3 +257,10 @@ def _chaos(spec: SpecBody) -> Iterator[Found]:
         if fault.latency is not None and fault.latency > chaos.max_latency:
             message = f"{format_duration(fault.latency)} is more than maxLatency ({format_duration(chaos.max_latency)})"
             yield (*path, "latency"), "wrong-value", message, "shorten it, or raise maxLatency"
+        if fault.dependencies and fault.methods:
+            message = "a fault with dependencies hits the calls to those, whatever method makes them"
+            yield (*path, "methods"), "useless-key", message, "give each a fault of its own"
+        for item, name in enumerate(fault.dependencies):
+            if name in spec.dependencies and spec.dependencies[name].protocol == "redis":
+                message = f"'{name}' is of protocol redis: its calls go through no chain that could inject anything"
+                yield (*path, "dependencies", item), "useless-key", message, "remove it"

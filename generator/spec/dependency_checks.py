@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from generator.document import Path
-from generator.spec.dependencies import Dependency
+from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.fields import fields
 from generator.spec.http_checks import check_http
 from generator.spec.units import format_duration
@@ -44,6 +44,14 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     if protocol == "redis" and dependency.timeout is not None and dependency.timeout.total is not None:
         hint = "connect and attempt bound a command"
         yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
+    blocks: list[tuple[Path, ClientPolicy]] = [(path, dependency)]
+    blocks += [((*path, "methods", rpc), block) for rpc, block in dependency.methods.items()]
+    for at, block in blocks:
+        if protocol == "http":
+            yield from _without_fallback(at, block)
+        if block.rate_limiter is not None and block.rate_limiter.key is not None:
+            message = "calls to a dependency all count together"
+            yield (*at, "rateLimiter", "key"), "useless-key", message, "limit callers where they call this service"
     yield from _target(path, dependency)
     if protocol == "http":
         yield from check_http(path, dependency)
@@ -58,6 +66,17 @@ def _useless(key: str, protocol: str) -> bool:
     if protocol == "redis":
         return key not in _OF_REDIS
     return key in (_OF_GRPC if protocol == "http" else _OF_HTTP)
+
+
+def _without_fallback(path: Path, block: ClientPolicy) -> Iterator[Found]:
+    """What answers over HTTP has no message type that a fallback could be held against."""
+    breaker = block.circuit_breaker
+    for at, fallback in (
+        ((*path, "fallback"), block.fallback),
+        ((*path, "circuitBreaker", "fallback"), None if breaker is None else breaker.fallback),
+    ):
+        if fallback is not None and fallback.kind != "none":
+            yield at, "useless-key", "has no effect with protocol: http", "answer in the handler, where the call fails"
 
 
 def _target(path: Path, dependency: Dependency) -> Iterator[Found]:

@@ -24,16 +24,12 @@ class NotYet:
 # Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
 MECHANISMS: tuple[NotYet, ...] = ()
 # The same for calls to a dependency.
-CLIENT_MECHANISMS: tuple[NotYet, ...] = (
-    NotYet("fallback", off=(False, "none", {"kind": "none"})),
-    NotYet("rateLimiter", off=(False,)),
-)
+CLIENT_MECHANISMS: tuple[NotYet, ...] = ()
 SECTIONS: tuple[NotYet, ...] = (
     NotYet("spec.dependencies.*.optional", off=(False,)),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),
     NotYet("spec.slos", off=([],)),
     NotYet("spec.registry", off=({}, {"kind": "none"})),
-    NotYet("spec.chaos.faults.*.dependencies", off=([],)),
 )
 _BLOCKS = ("spec", "spec.profiles.*", "spec.methods.*")
 

@@ -106,13 +106,13 @@ MUTATIONS = (
     ),
     Mutation(
         "nobody waits for a permit",
-        "runtime/stages/line.py",
+        "runtime/line.py",
         "_admit = Lines.admit\nLines.admit = lambda self, key, patience: _admit(self, key, 0.0)\n",
         "test_a_call_waits_for_its_permit",
     ),
     Mutation(
         "one limit for all keys",
-        "runtime/stages/rate_limit.py",
+        "runtime/limiter.py",
         "_ask = Limiter._ask\nLimiter._ask = lambda self, key: _ask(self, '')\n",
         "test_callers_with_different_keys_do_not_count_together",
     ),
@@ -382,7 +382,57 @@ MUTATIONS += (
 
 
 # The same for calls to dependencies, in a project that has some.
+_CLIENT_CHAIN = "test_calls_have_the_declared_stages_in_the_declared_order"
+
+
+def _client_without(stage: str, noticed_by: str = _CLIENT_CHAIN) -> Mutation:
+    code = f"STAGES = tuple(made for made in STAGES if made[0] != {stage!r})\n"
+    return Mutation(f"calls without the {stage} stage", "runtime/client/chain.py", code, noticed_by)
+
+
+def _client_swapped(first: str, second: str) -> Mutation:
+    code = f"""
+_by_name = dict(STAGES)
+_places = {{{first!r}: {second!r}, {second!r}: {first!r}}}
+STAGES = tuple((_places.get(name, name), _by_name[_places.get(name, name)]) for name, _ in STAGES)
+"""
+    return Mutation(f"calls with {second} before {first}", "runtime/client/chain.py", code, _CLIENT_CHAIN)
+
+
 CLIENT_MUTATIONS = (
+    _client_without("metrics"),
+    _client_without("attempt_metrics"),
+    _client_without("fallback", "test_where_the_dependency_fails_its_fallback_answers"),
+    _client_without("fallback", "test_while_the_breaker_is_open_its_fallback_answers_and_not_before"),
+    _client_without("rate_limit", "test_no_more_attempts_go_out_than_the_rate_limit_has_permits_for"),
+    _client_without("fault_injection", "test_each_fault_of_a_dependency_hits_calls_to_it"),
+    _client_swapped("fallback", "total_timeout"),
+    _client_swapped("retry", "rate_limit"),
+    _client_swapped("rate_limit", "circuit_breaker"),
+    _client_swapped("circuit_breaker", "bulkhead"),
+    _client_swapped("attempt_timeout", "fault_injection"),
+    _passing(
+        "rate_limit", "RateLimiting", "test_no_more_attempts_go_out_than_the_rate_limit_has_permits_for", "client"
+    ),
+    _passing("fault_injection", "FaultInjection", "test_each_fault_of_a_dependency_hits_calls_to_it", "client"),
+    Mutation(
+        "attempts that wait for no permit",
+        "runtime/line.py",
+        "_admit = Lines.admit\nLines.admit = lambda self, key, patience: _admit(self, key, 0.0)\n",
+        "test_an_attempt_waits_for_its_permit",
+    ),
+    Mutation(
+        "fallbacks that hide what the request is to blame for",
+        "runtime/client/fallback.py",
+        "FAILURES = frozenset(StatusCode)\n",
+        "test_where_the_dependency_fails_its_fallback_answers",
+    ),
+    Mutation(
+        "faults of dependencies in every environment",
+        "runtime/server.py",
+        "Server._inject_faults = lambda self: True\n",
+        "test_faults_of_dependencies_are_injected_in_the_named_environments_alone",
+    ),
     _passing("total_timeout", "TotalTimeout", "test_the_deadline_goes_onward", "client"),
     _passing("attempt_timeout", "Adaptive", "test_the_deadline_goes_onward", "client"),
     _passing("retry", "Retry", "test_a_call_that_keeps_failing_is_made_as_often_as_declared", "client"),

@@ -185,7 +185,10 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
         middlewares=(_once,),
     ) as session:
         propagate = frozenset(outbound.policies.observability.propagate)
-        yield HttpConnection(called, propagate, lambda target: HttpTransport(called, target, base, session, files))
+        try:
+            yield HttpConnection(called, propagate, lambda target: HttpTransport(called, target, base, session, files))
+        finally:
+            await called.close()
 
 
 def _most_connections(policy: DependencyPolicy) -> int:

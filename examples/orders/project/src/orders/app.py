@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from .fallbacks import InventoryFallbacks
 from .gen.clients import Clients
 from .handlers.order_service import OrderService
 from .runtime.definition import Application
@@ -13,5 +14,6 @@ async def application(clients: Clients) -> AsyncIterator[Application]:
     """Open what the handlers need, hand it to them, and close it after the last call."""
     yield Application(
         handlers=[OrderService(clients)],
+        fallbacks=[InventoryFallbacks()],
         stages=[],  # UserStage("audit", audit, after="authentication"), from .runtime.pipeline
     )
