@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..runtime.definition import Definition
 from .bindings import binding
-from .clients import open_clients
+from .clients import FALLBACKS, open_clients
 from .codecs import generated
 from .errors import ERRORS
 from .policies import POLICIES
@@ -22,4 +22,5 @@ DEFINITION = Definition(
     codecs=generated,
     bindings=binding,
     openapi=Path(__file__).with_name("openapi.json"),
+    fallbacks=FALLBACKS,
 )

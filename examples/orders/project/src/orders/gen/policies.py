@@ -12,6 +12,8 @@ from ..runtime.snapshot import (
     ClientKeepalive,
     DeadlinePolicy,
     DependencyPolicy,
+    FallbackPolicy,
+    FaultPolicy,
     GrpcPolicy,
     HedgingPolicy,
     IdempotencyPolicy,
@@ -119,6 +121,7 @@ POLICIES = Snapshot(
                     codes=frozenset({"UNAVAILABLE"}),
                     budget=RetryBudgetPolicy(percent=20.0, min_per_second=3.0, window=10.0),
                 ),
+                rate_limit=RateLimitPolicy(scope="", rate=500.0, burst=50, timeout=0.05),
                 circuit_breaker=BreakerPolicy(
                     failure_rate=50.0,
                     minimum_calls=20,
@@ -136,6 +139,7 @@ POLICIES = Snapshot(
             ),
             methods={
                 "/inventory.v1.InventoryService/GetStock": OutgoingPolicy(
+                    fallback=FallbackPolicy(kind="static", value='{"available": 0}'),
                     connect_timeout=0.2,
                     attempt_timeout=0.4,
                     total_timeout=0.9,
@@ -149,6 +153,38 @@ POLICIES = Snapshot(
                         budget=RetryBudgetPolicy(percent=20.0, min_per_second=3.0, window=10.0),
                     ),
                     hedging=HedgingPolicy(max_attempts=2, delay=0.15, non_fatal_codes=frozenset({"UNAVAILABLE"})),
+                    rate_limit=RateLimitPolicy(scope="", rate=500.0, burst=50, timeout=0.05),
+                    circuit_breaker=BreakerPolicy(
+                        failure_rate=50.0,
+                        minimum_calls=20,
+                        window_calls=None,
+                        window_seconds=30.0,
+                        open_initial=5.0,
+                        open_max=60.0,
+                        open_multiplier=2.0,
+                        open_jitter=0.2,
+                        half_open_calls=5,
+                        half_open_max_wait=30.0,
+                    ),
+                    breaker_fallback=FallbackPolicy(kind="cache", ttl=30.0, max_entries=1000),
+                    bulkhead=BulkheadPolicy(max_concurrent_calls=50, max_wait=0.0),
+                    adaptive_timeout=AdaptiveTimeoutPolicy(floor=0.1, ceiling=0.9),
+                ),
+                "/inventory.v1.InventoryService/Release": OutgoingPolicy(
+                    fallback=FallbackPolicy(kind="handler", handler="release_later"),
+                    connect_timeout=0.2,
+                    attempt_timeout=0.4,
+                    total_timeout=0.9,
+                    retry=RetryPolicy(
+                        max_attempts=3,
+                        initial_backoff=0.05,
+                        max_backoff=0.5,
+                        backoff_multiplier=2.0,
+                        jitter="full",
+                        codes=frozenset({"UNAVAILABLE"}),
+                        budget=RetryBudgetPolicy(percent=20.0, min_per_second=3.0, window=10.0),
+                    ),
+                    rate_limit=RateLimitPolicy(scope="", rate=500.0, burst=50, timeout=0.05),
                     circuit_breaker=BreakerPolicy(
                         failure_rate=50.0,
                         minimum_calls=20,
@@ -163,7 +199,7 @@ POLICIES = Snapshot(
                     ),
                     bulkhead=BulkheadPolicy(max_concurrent_calls=50, max_wait=0.0),
                     adaptive_timeout=AdaptiveTimeoutPolicy(floor=0.1, ceiling=0.9),
-                )
+                ),
             },
             idempotent=frozenset(
                 {
@@ -192,7 +228,9 @@ POLICIES = Snapshot(
                     half_open_max_wait=30.0,
                 ),
             ),
+            faults=(FaultPolicy(percent=100.0, abort="UNAVAILABLE", header="x-fault", max_concurrent=100),),
         ),
     },
-    hash="466d96402453f979",
+    fault_environments=("dev", "staging"),
+    hash="540dfb78c7c2ca4a",
 )

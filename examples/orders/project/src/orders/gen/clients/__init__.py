@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ...runtime.client.environment import Outbound
 from ...runtime.client.grpc_client import connection
-from .inventory import InventoryClient
+from .inventory import InventoryClient, InventoryFallbacksBase
 from .payments import PaymentsClient
 
 
@@ -20,6 +20,10 @@ class Clients:
 
     inventory: InventoryClient
     payments: PaymentsClient
+
+
+FALLBACKS = (InventoryFallbacksBase,)
+"""What calls to dependencies fall back on: `app.py` has an object of a subclass of each."""
 
 
 @asynccontextmanager

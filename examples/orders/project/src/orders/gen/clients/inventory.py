@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 from google.protobuf.empty_pb2 import Empty
 
 from ...runtime.call import Header
 from ...runtime.client.grpc_client import GrpcClient
-from ...runtime.definition import Kind, Method
+from ...runtime.definition import DependencyFallbacks, Kind, Method
 from ..pb.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseRequest, Reservation, ReserveRequest, Stock
 
 GET_STOCK = Method(
@@ -70,3 +71,13 @@ class InventoryClient(GrpcClient):
         """Gives back what an order holds."""
         response: Empty = await self._response(RELEASE, request, timeout, metadata)
         return response
+
+
+class InventoryFallbacksBase(DependencyFallbacks, ABC):
+    """What answers where calls to inventory fail: an object of your subclass, in `Application(fallbacks=[…])`."""
+
+    DEPENDENCY = "inventory"
+
+    @abstractmethod
+    async def release_later(self, request: ReleaseRequest) -> Empty:
+        """Answers Release where it cannot; what is raised here leaves its failure as it is."""
