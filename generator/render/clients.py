@@ -230,7 +230,8 @@ def _fallbacks(dependency: DependencyPlan, name: str, attribute: str, types: Typ
     found: dict[str, list[Rpc]] = {}
     for call in dependency.calls:
         for handler in named_handlers([call.policy]):
-            found.setdefault(handler, []).append(call.rpc)
+            if isinstance(call.rpc, Rpc):
+                found.setdefault(handler, []).append(call.rpc)
     if not found:
         return None
     messages = [rpc for rpcs in found.values() for rpc in rpcs[:1]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.plan.model import Plan
+from generator.plan.outgoing import is_idempotent
 from generator.render import access_tests
 from generator.render.emit import Owner
 from generator.render.services import MethodView, ServiceView
@@ -107,7 +108,8 @@ def _outgoing_chains(plan: Plan) -> tuple[tuple[tuple[str, ...], tuple[str, ...]
     for dependency in plan.dependencies:
         for call in dependency.calls:
             chain = tuple(stage for stage in call.chain if stage not in ("span", "attempt_span"))
-            found.setdefault(chain, []).append(f"{dependency.name} {call.rpc.path}")
+            unnamed = "GET" if is_idempotent(call.rpc) else "POST"  # of the requests that no operation is about
+            found.setdefault(chain, []).append(f"{dependency.name} {call.rpc.path or unnamed}")
     return tuple((chain, tuple(calls)) for chain, calls in found.items())
 
 
