@@ -25,6 +25,8 @@ def dependency_policy(plan: DependencyPlan) -> Construct:
     fields: dict[str, object] = {"target": plan.target, "calls": whole}
     if methods:
         fields["methods"] = methods
+    if plan.declared.optional:
+        fields["optional"] = True
     if "max_response_bytes" in plan.declared.model_fields_set:
         fields["max_response_bytes"] = plan.declared.max_response_bytes
     idempotent = frozenset(rpc.path for rpc in plan.rpcs if is_idempotent(rpc))

@@ -151,7 +151,9 @@ class Dependency(ClientPolicy):
     max_metadata_bytes: Size | None = setting(
         None, "Largest metadata of a response; 8KiB, or up to 16KiB, when absent; gRPC only.", example="16KiB"
     )
-    optional: Bool = setting(False, "Whether the service is ready without it.")
+    optional: Bool = setting(
+        False, "Whether the service is ready before it was reached; one that is not holds up readiness at the start."
+    )
     max_response_bytes: Size = setting(
         4 * 1024 * 1024, "Largest answer over HTTP; a larger one is refused.", example="4MiB"
     )

@@ -132,7 +132,11 @@ class Tls(Model):
 class Lifecycle(Model):
     """The way up and down."""
 
-    startup_timeout: PositiveDuration = setting(30.0, "Longest start before the process gives up.", example="30s")
+    startup_timeout: PositiveDuration = setting(
+        30.0,
+        "Longest start before the process gives up; and longest wait, after it, for dependencies to be reached.",
+        example="30s",
+    )
     propagation_delay: Duration = setting(
         5.0, "Time between turning unready and refusing calls, for load balancers to notice.", example="5s"
     )

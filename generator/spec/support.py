@@ -26,7 +26,6 @@ MECHANISMS: tuple[NotYet, ...] = ()
 # The same for calls to a dependency.
 CLIENT_MECHANISMS: tuple[NotYet, ...] = ()
 SECTIONS: tuple[NotYet, ...] = (
-    NotYet("spec.dependencies.*.optional", off=(False,)),
     NotYet("spec.observability.traces.alwaysOn", off=([],)),
     NotYet("spec.slos", off=([],)),
     NotYet("spec.registry", off=({}, {"kind": "none"})),

@@ -1,6 +1,7 @@
 """`python -m tests.runtime.sample_process`: the sample service as a process of its own, for the tests of signals.
 
-SAMPLE_LIFECYCLE holds changes to the lifecycle policy as JSON; SAMPLE_FAULT names something wrong with the application.
+SAMPLE_LIFECYCLE holds changes to the lifecycle policy as JSON; SAMPLE_FAULT names something wrong with the application;
+SAMPLE_NEEDS is the URL of a dependency.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from runtime.call import Call
+from runtime.client.environment import Outbound
+from runtime.client.http_transport import connection
 from runtime.definition import Application
 from runtime.lifecycle import main
+from runtime.snapshot import DependencyPolicy
 
 from tests.runtime.sample_service import POLICIES, Note, Sample, definition
 
 FAULT = os.environ.get("SAMPLE_FAULT", "")
+NEEDS = os.environ.get("SAMPLE_NEEDS", "")
 
 
 class Restless(Sample):
@@ -69,6 +74,14 @@ async def _failing() -> None:
 
 
 @asynccontextmanager
+async def clients_of(outbound: Outbound) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for name in outbound.policies.dependencies:
+            await stack.enter_async_context(connection(name, outbound))
+        yield None
+
+
+@asynccontextmanager
 async def application(clients: Any) -> AsyncIterator[Application]:
     if FAULT == "raise":
         raise RuntimeError("no database")
@@ -89,4 +102,6 @@ async def application(clients: Any) -> AsyncIterator[Application]:
 
 if __name__ == "__main__":
     changes = json.loads(os.environ.get("SAMPLE_LIFECYCLE", "{}"))
-    raise SystemExit(main(definition(lifecycle=dataclasses.replace(POLICIES.lifecycle, **changes)), application))
+    needs = {"needed": DependencyPolicy(NEEDS)} if NEEDS else {}
+    declared = definition(lifecycle=dataclasses.replace(POLICIES.lifecycle, **changes), dependencies=needs)
+    raise SystemExit(main(dataclasses.replace(declared, open_clients=clients_of), application))

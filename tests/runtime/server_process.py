@@ -65,6 +65,10 @@ class ServerProcess:
         """Wait for the end."""
         return self.process.wait(PATIENCE)
 
+    def text(self) -> str:
+        """All of stderr."""
+        return self._stderr.read_text()
+
     def logs(self) -> list[dict[str, Any]]:
         """Every line of stderr."""
         return [json.loads(line) for line in self._stderr.read_text().splitlines()]

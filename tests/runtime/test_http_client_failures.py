@@ -22,7 +22,7 @@ from runtime.snapshot import (
     OutgoingPolicy,
     RetryPolicy,
 )
-from runtime.testing import HurriedClock, VirtualClock, nothing_left_running
+from runtime.testing import HurriedClock, VirtualClock, nothing_left_behind
 
 from tests.runtime.http_peer import Peer, Script, Seen, client_of, peer
 
@@ -93,7 +93,7 @@ GARBLED = (speaks_another_language, has_an_endless_header, has_two_lengths)
 
 @pytest.mark.parametrize("script", BROKEN, ids=lambda script: script.__name__)
 async def test_a_connection_that_is_lost_is_unavailable(script: Script) -> None:
-    async with nothing_left_running(), peer(script) as fx, client_of(fx.url, total_timeout=5.0) as client:
+    async with nothing_left_behind(), peer(script) as fx, client_of(fx.url, total_timeout=5.0) as client:
         error = await failure(client.get("/x"))
         assert (error.code, error.code_received, error.broken) == (StatusCode.UNAVAILABLE, StatusCode.UNAVAILABLE, True)
         assert len(fx.seen) == 1, "it was asked once"
@@ -101,7 +101,7 @@ async def test_a_connection_that_is_lost_is_unavailable(script: Script) -> None:
 
 @pytest.mark.parametrize("script", GARBLED, ids=lambda script: script.__name__)
 async def test_an_answer_that_is_no_http_is_an_error_of_the_dependency(script: Script) -> None:
-    async with nothing_left_running(), peer(script) as fx, client_of(fx.url, total_timeout=5.0) as client:
+    async with nothing_left_behind(), peer(script) as fx, client_of(fx.url, total_timeout=5.0) as client:
         error = await failure(client.get("/x"))
         assert (error.code, error.code_received) == (StatusCode.UNAVAILABLE, StatusCode.INTERNAL)
         assert "OpenSSH" not in str(error)
@@ -130,7 +130,7 @@ async def test_a_peer_that_is_not_there_is_unavailable_and_so_is_a_name_that_nob
     ids=["stalls", "stalls half way", "trickles"],
 )
 async def test_an_answer_that_takes_too_long_is_not_waited_for_and_its_connection_is_closed(script: Script) -> None:
-    async with nothing_left_running(), peer(script) as fx, client_of(fx.url, attempt_timeout=0.1) as client:
+    async with nothing_left_behind(), peer(script) as fx, client_of(fx.url, attempt_timeout=0.1) as client:
         error = await failure(client.get("/x"))
         assert (error.attempt_expired, error.broken, error.expired) == (True, True, False)
         assert (error.code, error.code_received) == (StatusCode.DEADLINE_EXCEEDED,) * 2
@@ -309,7 +309,7 @@ async def test_a_connection_that_was_closed_while_it_was_idle_is_not_used() -> N
 
 async def test_a_slow_attempt_is_raced_and_the_loser_leaves_the_connection() -> None:
     hedging = HedgingPolicy(max_attempts=2, delay=0.05)
-    async with nothing_left_running(), peer() as fx, client_of(fx.url, hedging=hedging) as client:
+    async with nothing_left_behind(), peer() as fx, client_of(fx.url, hedging=hedging) as client:
         fx.script = first(lambda seen: None)
         assert (await client.get("/x")).status == 200
         assert len(fx.seen) == 2
@@ -354,7 +354,7 @@ async def steps(seen: Seen) -> None:
 async def test_nothing_leaks_wherever_the_caller_cancels() -> None:
     """Cancel at each turn of the loop that a call takes, until one is through before it is cancelled."""
     policy = {"retry": TWICE, "bulkhead": BulkheadPolicy(1), "total_timeout": 5.0}
-    async with nothing_left_running(), peer(first(says_nothing, steps)) as fx, client_of(fx.url, **policy) as client:
+    async with nothing_left_behind(), peer(first(says_nothing, steps)) as fx, client_of(fx.url, **policy) as client:
         finished, turns = 0, 0
         while finished < 3:
             fx.script = first(says_nothing, steps)
@@ -376,7 +376,7 @@ async def test_nothing_leaks_wherever_the_caller_cancels() -> None:
 
 
 async def test_a_client_that_is_closed_while_it_waits_fails_its_calls() -> None:
-    async with nothing_left_running(), peer(lambda seen: None) as fx:
+    async with nothing_left_behind(), peer(lambda seen: None) as fx:
         async with client_of(fx.url) as client:
             call = asyncio.create_task(client.get("/x"))
             await fx.arrived()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_two_workers_share_the_ports_and_stop_with_the_supervisor(tmp_path: Path
         assert not any(alive(pid) for pid in both)
         assert not folder.exists()
         assert not folder.parent.exists()
+
+
+def test_workers_are_ready_once_one_of_them_has_reached_what_it_needs(tmp_path: Path) -> None:
+    with socket.socket() as needed:
+        needed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{needed.getsockname()[1]}"
+        with started(tmp_path, WORKERS="2", SAMPLE_NEEDS=url) as server:
+            server.serve()
+            assert server.admin("/readyz").status_code == 503
+            with server.echo() as echo:
+                assert echo(Note(text="a")).text == "a", "whoever calls is served"
+            needed.listen()
+            until(lambda: server.admin("/readyz").status_code == 200, "it does not get ready")
+            server.signal(signal.SIGTERM)
+            assert server.exit_code() == 0
+    assert "needed cannot be reached" in server.text()
 
 
 def test_the_supervisor_holds_no_grpc(tmp_path: Path) -> None:

@@ -40,9 +40,10 @@ class Health:
         return self._serving.get(service)
 
     def serve(self) -> None:
-        """The server has started: every service serves."""
-        self._phase = "serving"
-        self._set_all(True)
+        """The server has started: every service serves. Without effect once it terminates."""
+        if self._phase == "starting":
+            self._phase = "serving"
+            self._set_all(True)
 
     def set(self, service: str, serving: bool) -> None:
         """Say that one service serves or does not; without effect once the server terminates.

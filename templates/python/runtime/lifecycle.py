@@ -19,6 +19,7 @@ from typing import Any
 from . import logs, worker_pipes
 from .cpus import cpus
 from .definition import ApplicationFactory, Definition
+from .health import WHOLE_SERVER
 from .hurry import Hurry
 from .log_format import renderer
 from .loggable import json_line
@@ -83,6 +84,7 @@ class Process:
         self._told = asyncio.Event()
         self._signal: int | None = None
         self._starting: asyncio.Task[Any] | None = None
+        self._telling: asyncio.Task[None] | None = None
 
     def run(self) -> int:
         """Serve and stop; returns the exit code, or leaves at once where a thread or a task would hold it up."""
@@ -170,7 +172,10 @@ class Process:
         ports = {"grpc_port": server.grpc_port, "rest_port": server.rest_port, "admin_port": server.admin_port}
         serving = {"event": EVENT_SERVING, **ports, "pid": os.getpid()}
         if self._pipes is not None:
-            self._pipes.tell(serving)
+            ready = server.health.ready
+            self._pipes.tell({**serving, "ready": ready}, last=ready)
+            if not ready:
+                self._telling = asyncio.create_task(_tell_ready(server, self._pipes))
             return
         announce(serving)
 
@@ -244,6 +249,14 @@ def announce(serving: Mapping[str, object]) -> None:
         sys.stdout.flush()
     except OSError as error:
         _log.warning("nobody reads stdout: %s", error)
+
+
+async def _tell_ready(server: Server, pipes: worker_pipes.WorkerPipes) -> None:
+    """Tell the supervisor once this worker is ready."""
+    async for ready in server.health.watch(WHOLE_SERVER):
+        if ready:
+            pipes.tell({"ready": True}, last=True)
+            return
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

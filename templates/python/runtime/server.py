@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import random
@@ -14,6 +15,7 @@ from .background import Background
 from .call import Call
 from .client.environment import Outbound
 from .client.measures import ClientMeasures
+from .client.reachability import Probe, reach
 from .clock import Clock, LoopClock
 from .definition import Application, ApplicationFactory, Definition, DependencyFallbacks, Method, ServiceBase
 from .errors import unimplemented
@@ -97,6 +99,8 @@ class Server:
         self._clients = AsyncExitStack()
         self._application = AsyncExitStack()
         self._transports: list[Transport] = []
+        self._probes: list[Probe] = []
+        self._reaching: asyncio.Task[None] | None = None
         self._admin: AdminServer | None = None
         if with_admin:
             exposition = None if self.measures is None else self.measures.exposition
@@ -106,7 +110,7 @@ class Server:
     # -- start ----------------------------------------------------------------------------------------------------
 
     async def start(self, application: ApplicationFactory) -> None:
-        """Admin port, clients, application, transports; then every service serves.
+        """Admin port, clients, application, transports; then every service serves, once its dependencies are reached.
 
         Must run in the task that later closes the application: what it opens may be bound to its task.
         Raises ApplicationError for handlers that do not fit, StartError for an address or a file that cannot be had,
@@ -154,7 +158,12 @@ class Server:
         self._transports = [grpc, rest]
         self.grpc_port = await _bound(grpc, f"GRPC_PORT={self.settings.grpc_port}")
         self.rest_port = await _bound(rest, f"REST_PORT={self.settings.rest_port}")
-        self.health.serve()
+        if all(probe.optional for probe in self._probes):
+            self.health.serve()
+        if self._probes:
+            within = self.definition.policies.lifecycle.startup_timeout
+            trying = reach(self._probes, within, self._clock or LoopClock(), self.health.serve)
+            self._reaching = asyncio.create_task(trying)
 
     def _outbound(self) -> Outbound:
         policies, measures = self.definition.policies, self.measures
@@ -166,6 +175,7 @@ class Server:
             shared=self.shared,
             measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
             tracing=self.tracing,
+            probes=self._probes,
             observe=None if self._resilience is None else self._resilience.attempt,
             degraded=None if self._resilience is None else self._resilience.degraded,
             inject_faults=self._faulty,
@@ -276,6 +286,9 @@ class Server:
 
     async def close_clients(self) -> None:
         """Close the clients of dependencies, after the application that may have used them until now."""
+        if self._reaching is not None:
+            self._reaching.cancel()
+            await asyncio.gather(self._reaching, return_exceptions=True)
         await self._clients.aclose()
 
     async def stop_admin(self) -> None:

@@ -369,6 +369,7 @@ class DependencyPolicy:
     tls: ClientTlsPolicy | None = None  # None for a plain connection
     max_response_bytes: int = 4 << 20  # over HTTP
     faults: tuple[FaultPolicy, ...] = ()  # deliberate ones, which may hit any call
+    optional: bool = False  # the service is ready without it
 
     def of(self, path: str) -> OutgoingPolicy:
         """The policy of the calls to that RPC."""

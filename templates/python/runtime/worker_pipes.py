@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,18 +16,17 @@ VARIABLE: Final = "HOLDFAST_WORKER"
 
 @dataclass(frozen=True, slots=True)
 class WorkerPipes:
-    """`ready` is written once; `alive` is never written, it ends with the supervisor."""
+    """`ready` says that the worker serves, and that it is ready; `alive` is never written, it ends with the supervisor."""
 
     ready: int
     alive: int
 
-    def tell(self, serving: Mapping[str, object]) -> None:
-        """Say that this worker serves."""
-        try:
-            os.write(self.ready, json_line(serving))
+    def tell(self, event: Mapping[str, object], *, last: bool) -> None:
+        """Say what this worker does now; `ready` in it, whether calls may be sent to it."""
+        with suppress(BrokenPipeError):  # the supervisor has gone: `alive` tells, too
+            os.write(self.ready, json_line(event))
+        if last:
             os.close(self.ready)
-        except BrokenPipeError:  # the supervisor has gone: `alive` tells, too
-            return
 
     def variable(self) -> str:
         """The value of VARIABLE."""

@@ -97,12 +97,23 @@ class Worker:
     number: int
     process: asyncio.subprocess.Process | None = None
     serving: bool = False
+    ready: bool = False
     restarts: int = 0
 
     def detail(self) -> dict[str, object]:
         """What `/healthz` shows of it."""
         pid = self.process.pid if self.process is not None else None
         return {"worker": self.number, "pid": pid, "serving": self.serving, "restarts": self.restarts}
+
+
+def _is_ready(line: bytes) -> bool:
+    """What a worker says of itself."""
+    return bool(line) and bool(json.loads(line)["ready"])
+
+
+async def _until_ready(worker: Worker, lines: asyncio.StreamReader) -> None:
+    while not worker.ready and (line := await lines.readline()):
+        worker.ready = _is_ready(line)
 
 
 @dataclass(slots=True)
@@ -162,8 +173,8 @@ class Supervisor:
                 worker.process.send_signal(number)
 
     def report(self) -> Report:
-        """Ready while at least one worker serves; the services' own health is the workers'."""
-        return Report(self.phase, self.phase == "serving" and any(worker.serving for worker in self.workers), {})
+        """Ready while at least one worker is; the services' own health is the workers'."""
+        return Report(self.phase, self.phase == "serving" and any(worker.ready for worker in self.workers), {})
 
     async def _announce(self, grpc_port: int, rest_port: int, admin_port: int) -> None:
         await self._all_serving.wait()
@@ -214,10 +225,14 @@ class Supervisor:
             await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
             worker.serving = waiting.done() and bool(waiting.result())
             waiting.cancel()
+            if worker.serving:
+                worker.ready = _is_ready(waiting.result())
             if all(one.serving for one in self.workers):
                 self._all_serving.set()
+            listening = asyncio.ensure_future(_until_ready(worker, lines))
             code = await self._end_of(process, ended)
-        worker.serving = False
+            listening.cancel()
+        worker.serving = worker.ready = False
         mark_process_dead(process.pid, str(self.folder / "metrics"))  # type: ignore[no-untyped-call]  # as shipped
         return code
 

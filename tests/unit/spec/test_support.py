@@ -57,12 +57,6 @@ def test_a_mechanism_of_a_dependency_is_refused_unless_it_is_off(row: object) ->
     assert refused(dependency(f"{key}: false")) == []
 
 
-@pytest.mark.parametrize("text", ["optional: true"])
-def test_a_dependency_is_not_optional_yet(text: str) -> None:
-    (line,) = refused(dependency(text))
-    assert f"spec.dependencies.stock.{text.partition(':')[0]} is not supported yet" in line
-
-
 @pytest.mark.parametrize(
     "line",
     [

@@ -121,6 +121,14 @@ class Channels:
         if not channel.calls and channel is not self._current:
             self._close(channel)
 
+    async def connected(self, within: float) -> bool:
+        """Whether there is a connection, or comes to be one within so many seconds."""
+        channel = self.take()
+        try:
+            return await channel.ready(within, self._clock)
+        finally:
+            self.give_back(channel)
+
     async def close(self) -> None:
         """Close everything; calls that still run are cancelled."""
         for channel in (*self._retired, self._current):

@@ -26,6 +26,7 @@ from ..snapshot import (
 )
 from ..targets import target_of
 from .measures import ClientMeasures
+from .reachability import Probe
 
 if TYPE_CHECKING:
     from ..stores.redis import RedisStore
@@ -48,6 +49,7 @@ class Outbound:
     measures: ClientMeasures | None = None
     tracing: Tracing | None = None
     shared: Shared = field(default_factory=Shared)
+    probes: list[Probe] = field(default_factory=list)  # what is opened adds its own
     observe: Callable[[str, float], None] | None = (
         None  # hears what share of its timeout an attempt took, by dependency
     )

@@ -19,6 +19,7 @@ from .environment import Dependency, Outbound, target_of_rpc
 from .grpc_transport import GrpcTransport
 from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
+from .reachability import Probe
 from .tls import watched
 
 
@@ -48,6 +49,7 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Conne
     target = target_of(dependency, policy, outbound.environ)
     files = None if policy.tls is None else watched(dependency, policy.tls)
     channels = Channels(target, policy.channel, policy.tls, files, outbound.clock)
+    outbound.probes.append(Probe(dependency, policy.optional, channels.connected))
     try:
         propagate = frozenset(outbound.policies.observability.propagate)
         called = Dependency(dependency, policy, outbound)

@@ -25,6 +25,7 @@ from .http_client import HttpConnection
 from .http_request import HttpRequest, base_of
 from .http_response import HttpResponse, failure
 from .outgoing import Outgoing
+from .reachability import Probe, tcp
 from .tls import ClientMaterial, watched
 
 MAX_CONNECTIONS: Final = 100
@@ -174,8 +175,12 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
         base = base_of(target, secure=policy.tls is not None)
     except ValueError as error:
         raise StartError(f"{target_variable(dependency)}={target}: {error}") from error
+    url = URL(base)
     context = ssl.create_default_context() if base.startswith("https:") else True
     files = None if policy.tls is None else watched(dependency, policy.tls)
+    outbound.probes.append(
+        Probe(dependency, policy.optional, lambda within: tcp(url.host or "", url.port or 0, within))
+    )
     called = Dependency(dependency, policy, outbound)
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_most_connections(policy), ssl=context),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -15,6 +16,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from ..snapshot import DependencyPolicy
 from ..targets import target_of
 from .environment import Outbound
+from .reachability import Probe
 
 MAX_CONNECTIONS: Final = 64
 """Of one client; who needs one more waits for it, within its own time limit."""
@@ -29,10 +31,20 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Redis
     """A client of the dependency: connects when it is first used, and again when that breaks; closed at the end."""
     policy = outbound.policies.dependencies[dependency]
     client = connect(target_of(dependency, policy, outbound.environ), policy)
+    outbound.probes.append(Probe(dependency, policy.optional, _pinging(client)))
     try:
         yield client
     finally:
         await client.aclose()
+
+
+def _pinging(client: Redis) -> Callable[[float], Awaitable[bool]]:
+    async def ping(within: float) -> bool:
+        async with asyncio.timeout(within):
+            await client.ping()
+        return True
+
+    return ping
 
 
 def connect(target: str, policy: DependencyPolicy) -> Redis:
