@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from generator.contract.model import Contract, Rpc, Service
 from generator.errors import Finding, InputError
@@ -20,14 +21,17 @@ from generator.plan.validation import Rules
 from generator.plan.work import check_work
 from generator.spec.layers import BUILT_IN, Layer, method_layers
 from generator.spec.load import Spec
+from generator.spec.peers import PeerErrors
 from generator.spec.policy import ServerPolicy
 from generator.spec.resolve import Resolved, resolve
 from generator.spec.selectors import check_selectors
 from generator.spec.support import check_support
 
 
-def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
-    """The plan of a project of that name and package.
+def build(
+    contract: Contract, spec: Spec, *, name: str, package: str, peers: Mapping[str, PeerErrors] = MappingProxyType({})
+) -> Plan:
+    """The plan of a project of that name and package; `peers` are the error tables that its dependencies name.
 
     Raises InputError with every key that has no code behind it yet, every selector that matches nothing, every
     policy that contradicts itself once its levels are merged, routes that are alike, and dependencies whose contract
@@ -61,7 +65,7 @@ def build(contract: Contract, spec: Spec, *, name: str, package: str) -> Plan:
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)
     findings += errors
-    dependencies, errors = resolve_dependencies(contract, spec, fallbacks)
+    dependencies, errors = resolve_dependencies(contract, spec, fallbacks, peers)
     findings += errors
     rows = resolve_errors(spec)
     if findings:

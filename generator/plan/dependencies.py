@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from generator.contract.model import Contract, Rpc, Service
 from generator.errors import Finding, InputError
+from generator.plan.error_table import peer_rows
 from generator.plan.fallbacks import Fallbacks
 from generator.plan.faults import faults_of_dependency, settings_of
 from generator.plan.model import DependencyPlan, OutgoingPlan
@@ -14,6 +15,7 @@ from generator.plan.outgoing import resolve_calls
 from generator.spec.dependencies import ClientPolicy, Dependency
 from generator.spec.layers import client_layers
 from generator.spec.load import Spec
+from generator.spec.peers import PeerErrors
 from generator.spec.resolve import Resolved, resolve_client
 
 
@@ -24,7 +26,7 @@ def dependency_contracts(spec: Spec) -> tuple[str, ...]:
 
 
 def resolve_dependencies(
-    contract: Contract, spec: Spec, fallbacks: Fallbacks
+    contract: Contract, spec: Spec, fallbacks: Fallbacks, peers: Mapping[str, PeerErrors]
 ) -> tuple[tuple[DependencyPlan, ...], list[Finding]]:
     """The dependencies in spec order, and what is wrong with them, each at its line of the spec."""
     findings = list(_alike(spec))
@@ -46,7 +48,8 @@ def resolve_dependencies(
         callees = operations(dependency) if dependency.protocol == "http" else _rpcs(services)
         calls, wrong = resolve_calls(contract, spec, name, callees, fallbacks)
         findings += wrong
-        plans.append(_plan(spec, name, dependency, path, services, whole, calls))
+        known = peers[name] if dependency.errors is not None else None
+        plans.append(_plan(spec, name, dependency, path, services, whole, calls, known))
     return tuple(plans), findings
 
 
@@ -58,6 +61,7 @@ def _plan(
     services: tuple[Service, ...],
     whole: Resolved[ClientPolicy],
     calls: tuple[OutgoingPlan, ...],
+    known: PeerErrors | None,
 ) -> DependencyPlan:
     return DependencyPlan(
         name=name,
@@ -69,6 +73,8 @@ def _plan(
         calls=calls,
         faults=tuple(fault for _, fault in faults_of_dependency(spec, name)),
         place=spec.key_place("spec", "dependencies", name),
+        domain=known.domain if known else "",
+        errors=peer_rows(known.spec) if known else (),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from generator.errors import Place
-from generator.plan.model import ErrorRowPlan
+from generator.plan.model import ErrorRowPlan, PeerErrorPlan
 from generator.spec.codes import canonical_codes
 from generator.spec.error_table import CodeRow, ErrorRow
 from generator.spec.load import Spec
@@ -31,6 +31,22 @@ def resolve_errors(spec: Spec) -> tuple[ErrorRowPlan, ...]:
         _row(code, code, row, True, spec.key_place(*where, "byCode", code)) for code, row in errors.by_code.items()
     ]
     return tuple(rows)
+
+
+def peer_rows(spec: Spec) -> tuple[PeerErrorPlan, ...]:
+    """The rows of a dependency's table, in the order of its own spec."""
+    return tuple(
+        PeerErrorPlan(
+            reason=reason,
+            code=row.grpc,
+            retryable=True if row.retryable is None and row.retry_after is not None else row.retryable,
+            breaker=row.breaker,
+            text=(text := next(iter(row.message.values()), "")),
+            placeholders=placeholders(text),
+            place=spec.key_place("spec", "errors", "table", reason),
+        )
+        for reason, row in spec.body.errors.table.items()
+    )
 
 
 def _row(reason: str, code: str, row: ErrorRow | CodeRow, by_code: bool, place: Place) -> ErrorRowPlan:

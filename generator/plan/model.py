@@ -86,6 +86,19 @@ class OutgoingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerErrorPlan:
+    """One row of a dependency's error table, as far as its callers care."""
+
+    reason: str
+    code: str  # gRPC code name
+    retryable: bool | None  # None: by the code
+    breaker: str | None  # "failure" or "ignore"; None: by the code
+    text: str  # in the peer's default language, "" for none
+    placeholders: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class DependencyPlan:
     """A service that this one calls.
 
@@ -102,6 +115,8 @@ class DependencyPlan:
     calls: tuple[OutgoingPlan, ...]
     place: Place
     faults: tuple[Fault, ...] = ()  # deliberate ones that may hit calls to it
+    domain: str = ""  # of its errors, "" where its table is not known
+    errors: tuple[PeerErrorPlan, ...] = ()
 
     @property
     def protocol(self) -> str:

@@ -26,6 +26,7 @@ from generator.project.ownership import formatted
 from generator.project.paths import INPUTS, LOCK, shown
 from generator.render.emit import Emit, Owner
 from generator.spec.load import load as load_spec
+from generator.spec.peers import PeerErrors, load_peers
 
 _EMPTY = sha256(b"").hexdigest()
 
@@ -44,6 +45,12 @@ class Build:
 
 def plan_of(project: Path) -> tuple[Config, Plan]:
     """The project's configuration and plan. Raises InputError with what is wrong with its inputs."""
+    config, plan, _ = _planned(project)
+    return config, plan
+
+
+def _planned(project: Path) -> tuple[Config, Plan, tuple[str, ...]]:
+    """The same, and the files with error tables of dependencies, relative to the project."""
     config = configuration.read(project)
     findings: list[Finding] = []
     contract = spec = None
@@ -56,6 +63,11 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
         rules = load_service_configs([project / path for path in configuration.service_configs(config)])
     except InputError as error:
         findings += error.findings
+    peers: Mapping[str, PeerErrors] = {}
+    try:
+        peers = load_peers(spec, error_folders(project, config)) if spec else {}
+    except InputError as error:
+        findings += error.findings
     called = dependency_contracts(spec) if spec else ()
     duplicates = spec.body.server.rest.duplicate_routes if spec else "warn"
     try:
@@ -65,7 +77,14 @@ def plan_of(project: Path) -> tuple[Config, Plan]:
         findings += error.findings
     if contract is None or spec is None or findings:
         raise InputError(findings)
-    return config, build(contract, spec, name=config.name, package=config.package)
+    plan = build(contract, spec, name=config.name, package=config.package, peers=peers)
+    tables = dict.fromkeys(peer.file.relative_to(project).as_posix() for peer in peers.values())
+    return config, plan, tuple(tables)
+
+
+def error_folders(project: Path, config: Config) -> tuple[Path, ...]:
+    """Where the error tables of dependencies are looked for."""
+    return project / CONTRACT_FOLDER, (project / config.spec).parent
 
 
 def compute(
@@ -78,14 +97,15 @@ def compute(
     """
     from generator.render.render import render
 
-    config, plan = plan_of(project)
+    config, plan, tables = _planned(project)
     resolved = packs.resolve(project, config, before.packs if before and not upgrade else {})
     tools = {**versions(), **resolved.tools}
     emits = render(plan, formatted(disk, before, tools, force), resolved.layers)
     if any(_is_hollow(emit, before) for emit in emits):
         emits = render(plan, layers=resolved.layers)
-    emits = (*emits, *_kept_inputs(project, config))
-    inputs = {**_input_hashes(project, config, plan.contract), **resolved.own}
+    others = (config.spec, *configuration.service_configs(config), *tables)
+    emits = (*emits, *_kept_inputs(project, others))
+    inputs = {**_input_hashes(project, config, plan.contract, others), **resolved.own}
     lock = Lock(__version__, tools, inputs, packs=resolved.pins, identity=identity())
     return Build(config, plan, emits, lock, before, resolved)
 
@@ -97,20 +117,20 @@ def _is_hollow(emit: Emit, before: Lock | None) -> bool:
     return not emit.content and emit.raw_hash not in ("", _EMPTY) and not kept
 
 
-def _input_hashes(project: Path, config: Config, contract: Contract) -> Mapping[str, str]:
+def _input_hashes(project: Path, config: Config, contract: Contract, others: Sequence[str]) -> Mapping[str, str]:
     """The hash of each input; of pyproject.toml, of what it says for the generator.
 
     Inputs are only read: links to them may lead anywhere.
     """
     paths = [f"{CONTRACT_FOLDER}/{path}" for path, file in contract.files.items() if not file.provided]
-    paths += [config.spec, *configuration.service_configs(config)]
+    paths += others
     hashes = {path: digest((project / path).read_bytes()) for path in paths if (project / path).is_file()}
     return {**hashes, configuration.FILE: digest(configuration.settings(config))}
 
 
-def _kept_inputs(project: Path, config: Config) -> Iterator[Emit]:
+def _kept_inputs(project: Path, paths: Sequence[str]) -> Iterator[Emit]:
     """The inputs that are no .proto files, as they are: what the next generation compares its own with."""
-    for path in (config.spec, *configuration.service_configs(config)):
+    for path in dict.fromkeys(paths):
         yield Emit(f"{INPUTS}/{path}", Owner.MANAGED, (project / path).read_bytes(), "input", "input")
 
 

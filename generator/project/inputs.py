@@ -23,6 +23,7 @@ from generator.project.paths import cannot
 from generator.render import keywords
 from generator.spec.load import load as load_spec
 from generator.spec.load import load_text
+from generator.spec.peers import load_peers
 
 SPEC = "resilience.yaml"
 """Where `new` puts the spec."""
@@ -80,9 +81,12 @@ def read(
         findings += error.findings
     if resolved is None or contract is None or loaded is None or findings:
         raise InputError(findings)
-    build(contract, loaded, name=name, package=package)
+    beside = [spec.parent] if spec else []
+    peers = load_peers(loaded, [*resolved.include, *beside])
+    build(contract, loaded, name=name, package=package, peers=peers)
     keywords.check(contract)
     copies = {f"{CONTRACT_FOLDER}/{path}": _read(source) for path, source in resolved.copies(contract)}
+    copies |= {f"{CONTRACT_FOLDER}/{peer.path}": _read(peer.file) for peer in peers.values()}
     return Inputs(resolved.roots, names, copies | _others(spec, configs))
 
 

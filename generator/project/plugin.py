@@ -20,7 +20,7 @@ from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.project import config as configuration
 from generator.project import packs
-from generator.project.build import read_lock
+from generator.project.build import error_folders, read_lock
 from generator.project.disk import Disk
 from generator.project.names import name_findings, package_findings
 from generator.render.emit import Owner
@@ -28,6 +28,7 @@ from generator.render.layers import Layers
 from generator.render.render import render
 from generator.spec.load import load as load_spec
 from generator.spec.load import load_text
+from generator.spec.peers import load_peers
 
 _PLACE: Final = Place("protoc-gen-holdfast")
 _RECORDS: Final = ".holdfast/"
@@ -47,6 +48,7 @@ class _Settings:
     contracts: tuple[str, ...]
     spec: Path | None
     service_configs: tuple[Path, ...]
+    error_folders: tuple[Path, ...]  # where the error tables of dependencies are looked for
     layers: Layers | None = None  # None: the built-in one
     ejected: frozenset[str] = frozenset()
 
@@ -87,7 +89,8 @@ def _managed(request: CodeGeneratorRequest) -> list[tuple[str, str]]:
         config,
         duplicates=spec.body.server.rest.duplicate_routes,
     )
-    plan = build(contract, spec, name=settings.name, package=settings.package)
+    peers = load_peers(spec, settings.error_folders)
+    plan = build(contract, spec, name=settings.name, package=settings.package, peers=peers)
     emits = render(plan, layers=settings.layers)
     return [
         (emit.path, emit.content.decode())
@@ -124,6 +127,7 @@ def _settings(given: Mapping[str, Sequence[str]]) -> _Settings:
             config.contracts,
             project / config.spec,
             configs,
+            error_folders(project, config),
             packs.resolve(project, config, before.packs if before else {}).layers,
             frozenset(path for path, locked in known if locked.owner is Owner.EJECTED),
         )
@@ -132,7 +136,8 @@ def _settings(given: Mapping[str, Sequence[str]]) -> _Settings:
     if findings := [*name_findings(name, _PLACE), *package_findings(package, _PLACE)]:
         raise InputError(findings)
     spec = Path(last["spec"]) if "spec" in last else None
-    return _Settings(name, package, ("*",), spec, tuple(map(Path, given.get("service_config", ()))))
+    beside = (spec.parent,) if spec else ()
+    return _Settings(name, package, ("*",), spec, tuple(map(Path, given.get("service_config", ()))), beside)
 
 
 def _roots(request: CodeGeneratorRequest, settings: _Settings, called: Sequence[str]) -> tuple[str, ...]:

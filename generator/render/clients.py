@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from generator.contract.model import Contract, Kind, Rpc
 from generator.plan.fallbacks import named_handlers
 from generator.plan.model import DependencyPlan, Plan
-from generator.render import imports, naming
+from generator.render import imports, naming, peer_errors
 from generator.render.emit import Import
 from generator.render.layout import signature
+from generator.render.peer_errors import PeerErrorsView
 from generator.render.python import Expression, docstring, literal
 from generator.render.services import TypeNames, below, listed
 
 _REDIS_PY = "redis.asyncio"
-_ATTRIBUTES = frozenset({"DEPENDENCY", "METHODS"})
+_ATTRIBUTES = frozenset({"DEPENDENCY", "ERRORS", "METHODS"})
 _MODULE_NAMES = frozenset(
     {
         "ABC",
@@ -97,6 +98,7 @@ class ClientView:
     constants: tuple[Expression, ...]  # the methods' names; over HTTP the operations
     opener: Import  # of what opens its connection
     fallbacks: FallbacksView | None = None  # None where no method of the user's answers for it
+    errors: PeerErrorsView | None = None  # None where its error table is not known
 
     @property
     def generated(self) -> bool:
@@ -114,6 +116,7 @@ def views(plan: Plan) -> tuple[ClientView, ...]:
     """One view per dependency, in spec order."""
     modules = naming.pb_modules(plan.contract)
     attributes = naming.unique(dependency.name.replace("-", "_") for dependency in plan.dependencies)
+    files = set(attributes.values())
     classes: set[str] = set()
     result = []
     for dependency, attribute in zip(plan.dependencies, attributes.values(), strict=True):
@@ -122,10 +125,14 @@ def views(plan: Plan) -> tuple[ClientView, ...]:
             continue
         class_name = naming.identifier(f"{naming.pascal(dependency.name)}Client", classes)
         classes.add(class_name)
+        found = None
+        if dependency.errors:
+            found = peer_errors.view(dependency, peer_errors.module_name(attribute, files))
+            files.add(found.module)
         if dependency.protocol == "http":
-            result.append(_http(dependency, attribute, class_name))
+            result.append(_http(dependency, attribute, class_name, found))
         else:
-            result.append(_view(plan.contract, dependency, modules, attribute, class_name))
+            result.append(_view(plan.contract, dependency, modules, attribute, class_name, found))
     return tuple(result)
 
 
@@ -152,7 +159,7 @@ def _redis(dependency: DependencyPlan, attribute: str) -> ClientView:
     return ClientView(dependency.name, "redis", attribute, "Redis", "", "", "", "", "", (), (), opener)
 
 
-def _http(dependency: DependencyPlan, attribute: str, class_name: str) -> ClientView:
+def _http(dependency: DependencyPlan, attribute: str, class_name: str, errors: PeerErrorsView | None) -> ClientView:
     """The client of a dependency that is called over HTTP: the operations that the spec names."""
     bound = "RuntimeHttpClient" if class_name == "HttpClient" else ""
     root = Import("...runtime.client.http_client", "HttpClient", bound)
@@ -160,6 +167,8 @@ def _http(dependency: DependencyPlan, attribute: str, class_name: str) -> Client
     named = [call.rpc.name.partition(" ") for call in dependency.calls if call.rpc.path]
     if named:
         needed.append(Import("...runtime.client.http_client", "Operation"))
+    if errors is not None:
+        needed.append(Import(".", errors.module))
     return ClientView(
         name=dependency.name,
         protocol="http",
@@ -173,11 +182,17 @@ def _http(dependency: DependencyPlan, attribute: str, class_name: str) -> Client
         methods=(),
         constants=tuple(Expression(f"Operation({literal(verb)}, {literal(path)})") for verb, _, path in named),
         opener=Import("...runtime.client.http_transport", "connection", "http_connection"),
+        errors=errors,
     )
 
 
 def _view(
-    contract: Contract, dependency: DependencyPlan, modules: dict[str, str], attribute: str, class_name: str
+    contract: Contract,
+    dependency: DependencyPlan,
+    modules: dict[str, str],
+    attribute: str,
+    class_name: str,
+    errors: PeerErrorsView | None,
 ) -> ClientView:
     names = _method_names(dependency)
     constants = naming.unique((name.upper() for name in names.values()), _ATTRIBUTES)
@@ -191,6 +206,8 @@ def _view(
         *names.values(),
         *constants.values(),
     }
+    if errors is not None:
+        taken |= {errors.module}
     types = TypeNames(contract, modules, taken)
     methods = []
     for service in dependency.services:
@@ -206,6 +223,8 @@ def _view(
         needed.append(Import("collections.abc", "AsyncIterable"))
     if any(rpc.kind.streams_responses for rpc in dependency.rpcs):
         needed.append(Import("collections.abc", "AsyncGenerator"))
+    if errors is not None:
+        needed.append(Import(".", errors.module))
     called = ", ".join(service.full_name for service in dependency.services if service.rpcs)
     comments = [service.comment for service in dependency.services if service.comment]
     return ClientView(
@@ -222,6 +241,7 @@ def _view(
         constants=tuple(Expression(method.constant) for method in methods),
         opener=Import("...runtime.client.grpc_client", "connection"),
         fallbacks=fallbacks,
+        errors=errors,
     )
 
 

@@ -126,6 +126,9 @@ def _of_dependencies(plan: Plan) -> Iterator[File]:
         yield path, path, Owner.MANAGED, {}
     path = "tests/contract/test_dependency_chains.py"
     yield path, path, Owner.MANAGED, {"chains": _outgoing_chains(plan)}
+    if any(dependency.errors for dependency in plan.dependencies):
+        path = "tests/contract/test_dependency_errors.py"
+        yield path, path, Owner.MANAGED, {}
     connections = _connections(plan)
     if any(connections.values()):
         path = "tests/contract/test_dependency_connections.py"

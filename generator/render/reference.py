@@ -23,6 +23,7 @@ from generator.render.emit import Import, Stub
 from generator.render.environment import environment
 from generator.render.errors import ErrorView
 from generator.render.layers import built_in, built_in_alone
+from generator.render.peer_errors import PeerErrorsView
 from generator.render.python import Construct, Expression
 from generator.render.routes import RouteView
 from generator.render.services import MethodView, ServiceView
@@ -54,6 +55,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "by_reason": (Mapping[str, Expression], "the rows' own `row`s by reason"),
         "by_code": (Mapping[str, Expression], "those of bare codes, by code"),
         "encrypted": (bool, "whether connections to dependencies are"),
+        "errors": (PeerErrorsView, "the dependency's errors"),
         "exported": (tuple[str, ...], "the names that the module exports, as `__all__` has them"),
         "first": (MethodView, "the service's first RPC that somebody may call"),
         "fallback_bases": (tuple[Expression, ...], "the bases of what calls to dependencies fall back on"),

@@ -183,6 +183,11 @@ def _clients(views: tuple[clients.ClientView, ...], gen: str, header: str, file:
         template = f"src/{{package}}/gen/clients/{kind}.py"
         own = _header(comment(view.contract)) if view.contract else header
         yield file(f"{gen}/clients/{view.attribute}.py", Owner.MANAGED, template=template, header=own, client=view)
+    template = "src/{package}/gen/clients/{dependency}_errors.py"
+    for errors_of in (view.errors for view in views if view.errors is not None):
+        own = _header(comment(errors_of.source))
+        path = f"{gen}/clients/{errors_of.module}.py"
+        yield file(path, Owner.MANAGED, template=template, header=own, errors=errors_of)
 
 
 def _fallbacks(views: tuple[clients.ClientView, ...]) -> list[Expression]:

@@ -133,6 +133,12 @@ class Dependency(ClientPolicy):
         "Its .proto file, looked up as the main contract is; a typed client is generated.",
         example="inventory/v1/inventory.proto",
     )
+    errors: Text | None = setting(
+        None,
+        "Its error table: its own spec, or a YAML file with the same errors section, below contract/ or beside this "
+        "one; each row becomes an exception class.",
+        example="inventory/resilience.yaml",
+    )
     target: Text = setting("", "Where it is.", example="dns:///inventory:50051", needed=True)
     tls: ClientTls = setting(None, "Encryption of the connections.", factory=ClientTls.model_construct)
     load_balancing: Literal["pick_first", "round_robin"] = setting(

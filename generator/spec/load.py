@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,6 +76,11 @@ def load_text(text: str, name: str) -> Spec:
     if not isinstance(root, Mapping):
         wrong = Finding(root.place, "wrong-type", "a spec is a mapping with apiVersion, kind, metadata and spec")
         raise InputError([*form, wrong])
+    return checked(root, name, form)
+
+
+def checked(root: Mapping, name: str, form: Iterable[Finding] = ()) -> Spec:
+    """The spec that a tree holds; `form` is what was wrong with its text. Raises as `load` does."""
     findings = [*form, *nulls(ResilienceSpec, root)]
     document = None
     try:

@@ -450,6 +450,19 @@ CLIENT_MUTATIONS = (
     ),
     _passing("bulkhead", "Bulkhead", "test_no_more_calls_run_at_once_than_declared", "client"),
     Mutation(
+        "errors of a dependency that all look alike",
+        "runtime/client/attempt.py",
+        "class_of = lambda errors, domain, reason: DependencyError\n",
+        "test_a_declared_error_is_caught_by_its_class_and_no_other_is",
+    ),
+    Mutation(
+        "errors that any domain may answer with",
+        "gen/clients/inventory_errors.py",
+        "from dataclasses import replace\n\nOutOfStock.peer_row = replace(OutOfStock.peer_row, domain='elsewhere')\n"
+        "ERRORS = (Recounting, OutOfStock)\n",
+        "test_a_declared_error_is_caught_by_its_class_and_no_other_is",
+    ),
+    Mutation(
         "a call that waits for a connection without end",
         "runtime/client/grpc_transport.py",
         """

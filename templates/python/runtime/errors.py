@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import ErrorInfo
@@ -94,6 +94,16 @@ class TableError(ServiceError):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """One row of a dependency's error table, as far as its callers care; None: by the code."""
+
+    reason: str
+    domain: str
+    retryable: bool | None = None
+    breaker: str | None = None  # "failure" or "ignore"
+
+
 class DependencyError(ServiceError):
     """A call to a dependency did not go well.
 
@@ -105,6 +115,8 @@ class DependencyError(ServiceError):
     Where no handler catches it, this service's caller sees UNAVAILABLE and nothing of all that; DEADLINE_EXCEEDED
     where the time that the call was given has run out (`expired`).
     """
+
+    peer_row: ClassVar[PeerRow | None] = None
 
     def __init__(
         self,
@@ -158,6 +170,21 @@ class DependencyError(ServiceError):
         """Whether the peer gave that reason in that domain, or the caller would be given it."""
         received = self.reason_received == reason and self.domain_received == domain
         return received or super().is_for(reason, domain)
+
+
+class PeerError(DependencyError):
+    """Base of the exception classes generated from a dependency's error table; each has its row.
+
+    Where no handler catches it, and this service's own table has a row for the same reason, the caller gets that row,
+    with what the peer said for its placeholders. Otherwise as any DependencyError.
+    """
+
+    peer_row: ClassVar[PeerRow]
+
+    def __init__(self, dependency: str, code_received: StatusCode, message_received: str = "", **facts: Any) -> None:
+        """The arguments are DependencyError's; reason and domain are the row's."""
+        known = {"reason": self.peer_row.reason, "domain": self.peer_row.domain}
+        super().__init__(dependency, code_received, message_received, **{**known, **facts})
 
 
 def unimplemented(path: str) -> ServiceError:

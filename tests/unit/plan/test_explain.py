@@ -15,6 +15,7 @@ from generator.plan.dependencies import dependency_contracts
 from generator.plan.explain import to_json, to_text
 from generator.plan.model import Plan
 from generator.spec.load import load
+from generator.spec.peers import load_peers
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "orders"
 
@@ -23,7 +24,8 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "orders"
 def plan() -> Plan:
     spec = load(EXAMPLE / "resilience.yaml")
     contract = load_contract(["orders/v1/orders.proto"], [EXAMPLE / "protos"], dependency_contracts(spec))
-    return build(contract, spec, name="orders", package="orders")
+    peers = load_peers(spec, [EXAMPLE / "protos"])
+    return build(contract, spec, name="orders", package="orders", peers=peers)
 
 
 def _chain(plan: Plan, name: str) -> tuple[str, ...]:

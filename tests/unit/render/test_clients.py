@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from grpc import StatusCode
+from runtime.errors import PeerError, PeerRow
+
 from generator.contract.load import load as load_contract
 from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.render.clients import ClientView, views
+from generator.render.peer_errors import ATTRIBUTES
 from generator.render.render import render
 from generator.spec.load import load_text
 
@@ -137,3 +141,11 @@ def test_what_imports_an_http_client_is_emitted_only_where_it_is_used(tmp_path: 
     _, files = emitted(tmp_path, ONE.format("stock"))
     assert "src/shop/runtime/client/http_transport.py" not in files
     assert not [name for name, text in files.items() if "import aiohttp" in text]
+
+
+def test_what_an_error_of_a_dependency_has_already_is_no_name_for_a_placeholder() -> None:
+    class AnyError(PeerError):
+        peer_row = PeerRow("ANY", "any.example.com")
+
+    known = {name for name in dir(AnyError("any", StatusCode.ABORTED)) if not name.startswith("_")}
+    assert known <= ATTRIBUTES

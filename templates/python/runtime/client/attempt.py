@@ -14,6 +14,7 @@ from ..clock import Clock
 from ..definition import Method
 from ..errors import DependencyError, error_info
 from .outgoing import Outgoing
+from .peer_errors import PeerErrors, class_of
 from .pushback import of_error
 
 _EARLY: Final = 0.01
@@ -26,13 +27,16 @@ class Attempt:
     Must be made in the task that awaits it.
     """
 
-    __slots__ = ("_clock", "_dependency", "_method", "_outgoing", "_sending", "call")
+    __slots__ = ("_clock", "_dependency", "_errors", "_method", "_outgoing", "_sending", "call")
 
-    def __init__(self, dependency: str, method: Method, call: Any, outgoing: Outgoing, clock: Clock) -> None:
+    def __init__(
+        self, dependency: str, method: Method, call: Any, outgoing: Outgoing, errors: PeerErrors, clock: Clock
+    ) -> None:
         self.call = call
         self._dependency = dependency
         self._method = method
         self._outgoing = outgoing
+        self._errors = errors
         self._clock = clock
         self._sending: asyncio.Task[None] | None = None
 
@@ -70,7 +74,8 @@ class Attempt:
         until, attempt_until = self._outgoing.until, self._outgoing.attempt_until
         expired = late and until is not None and now >= until
         attempt_expired = late and not expired and attempt_until is not None and now >= attempt_until
-        return DependencyError(
+        failure = DependencyError if info is None else class_of(self._errors, info.domain, info.reason)
+        return failure(
             self._dependency,
             code,
             error.details() or "",

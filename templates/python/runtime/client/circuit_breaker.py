@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from grpc import StatusCode
 
@@ -12,17 +11,7 @@ from ..errors import DependencyError
 from ..policies.breaker import Breaker
 from .environment import Dependency, Target
 from .outgoing import Endpoint, Outgoing
-
-_FAILURES: Final = frozenset(
-    {
-        StatusCode.UNAVAILABLE,
-        StatusCode.DEADLINE_EXCEEDED,
-        StatusCode.INTERNAL,
-        StatusCode.UNKNOWN,
-        StatusCode.DATA_LOSS,
-    }
-)
-"""The codes that speak against the dependency; all others speak against the request."""
+from .peer_errors import is_failure
 
 
 class CircuitBreaker:
@@ -71,7 +60,7 @@ class CircuitBreaker:
         wait = error.pushback if error.pushback is not None and error.pushback > 0 else None
         if error.rejected_by:
             self._breaker.release(permit)
-        elif error.code_received in _FAILURES:
+        elif is_failure(error):
             self._breaker.failure(permit, now, now - began, wait)
         elif wait is not None and error.code_received is StatusCode.RESOURCE_EXHAUSTED:
             self._breaker.pushback(permit, now, wait)

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from ..call import Header
 from ..definition import Method
+from ..errors import PeerError
 from ..targets import target_of
 from .chain import composed
 from .channel import Channels
@@ -19,6 +20,7 @@ from .environment import Dependency, Outbound, target_of_rpc
 from .grpc_transport import GrpcTransport
 from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
+from .peer_errors import PeerErrors, by_reason
 from .reachability import Probe
 from .tls import watched
 
@@ -31,11 +33,13 @@ class Connection:
     dependency: Dependency
     propagate: frozenset[str]  # names of metadata that calls hand on
 
-    def endpoint(self, method: Method) -> Endpoint:
-        """The chain of the RPC's calls."""
+    def endpoint(self, method: Method, errors: PeerErrors) -> Endpoint:
+        """The chain of the RPC's calls, which may fail with `errors`."""
         target = target_of_rpc(self.dependency.policy, method)
         clock = self.dependency.outbound.clock
-        transport = GrpcTransport(self.dependency.name, method, self.channels, target.policy.connect_timeout, clock)
+        transport = GrpcTransport(
+            self.dependency.name, method, self.channels, target.policy.connect_timeout, errors, clock
+        )
         return composed(target, self.dependency, transport)
 
 
@@ -71,11 +75,13 @@ class GrpcClient:
 
     DEPENDENCY: ClassVar[str]
     METHODS: ClassVar[tuple[Method, ...]]
+    ERRORS: ClassVar[tuple[type[PeerError], ...]] = ()  # of the dependency's error table, where it is known
 
     def __init__(self, connection: Connection | None = None) -> None:
         self._connection = connection
+        errors = by_reason(self.ERRORS)
         self._endpoints: Mapping[str, Endpoint] = (
-            {} if connection is None else {method.path: connection.endpoint(method) for method in self.METHODS}
+            {} if connection is None else {method.path: connection.endpoint(method, errors) for method in self.METHODS}
         )
 
     async def _response(

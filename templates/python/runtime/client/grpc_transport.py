@@ -12,20 +12,28 @@ from ..errors import DependencyError
 from .attempt import Attempt, serialized
 from .channel import Channel, Channels
 from .outgoing import Outgoing, out_of_time
+from .peer_errors import PeerErrors
 
 
 class GrpcTransport:
     """Makes attempts at one RPC over a channel, with bytes for messages."""
 
-    __slots__ = ("_channels", "_clock", "_connect_timeout", "_dependency", "_method")
+    __slots__ = ("_channels", "_clock", "_connect_timeout", "_dependency", "_errors", "_method")
 
     def __init__(
-        self, dependency: str, method: Method, channels: Channels, connect_timeout: float | None, clock: Clock
+        self,
+        dependency: str,
+        method: Method,
+        channels: Channels,
+        connect_timeout: float | None,
+        errors: PeerErrors,
+        clock: Clock,
     ) -> None:
         self._dependency = dependency
         self._method = method
         self._channels = channels
         self._connect_timeout = connect_timeout
+        self._errors = errors
         self._clock = clock
 
     async def __call__(self, outgoing: Outgoing) -> None:
@@ -75,7 +83,7 @@ class GrpcTransport:
         streams = method.kind.streams_requests
         request = () if streams else (serialized(method, outgoing.given),)
         call = channel.starter(method)(*request, timeout=allowed, metadata=metadata)
-        attempt = Attempt(self._dependency, method, call, outgoing, self._clock)
+        attempt = Attempt(self._dependency, method, call, outgoing, self._errors, self._clock)
         if streams:
             attempt.send(outgoing.given)
         return attempt

@@ -11,6 +11,7 @@ from ..policies.retry_budget import RetryBudget
 from ..snapshot import HedgingPolicy
 from .environment import Dependency, Target
 from .outgoing import Endpoint, Outgoing
+from .peer_errors import is_retryable
 from .retry import budget_of
 
 
@@ -81,7 +82,7 @@ class Hedging:
 
     def _wait_after(self, failure: DependencyError) -> float:
         """Seconds until the next attempt, below 0 for none; raises the failure where it ends the call."""
-        if failure.final or failure.code_received.name not in self._policy.non_fatal_codes:
+        if failure.final or not is_retryable(failure, self._policy.non_fatal_codes):
             raise failure
         return 0.0 if failure.pushback is None else failure.pushback
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import ClassVar, TypedDict, Unpack
 
 from ..definition import Kind
+from ..errors import PeerError
 from .chain import composed
 from .environment import Dependency, Target
 from .http_request import IDEMPOTENT, NO_VALUES, VERBS, Body, HttpRequest, Query, content_of, shape, target_of
 from .http_response import HttpResponse
 from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
+from .peer_errors import PeerErrors, by_reason
 
 _Chain = tuple[str, Endpoint]
 """What calls are named in metrics and errors, and their stages."""
@@ -36,12 +38,12 @@ class HttpConnection:
 
     dependency: Dependency
     propagate: frozenset[str]  # names of metadata that calls hand on as headers
-    transport: Callable[[Target], Endpoint]
+    transport: Callable[[Target, PeerErrors], Endpoint]
 
-    def endpoint(self, path: str, verb: str) -> Endpoint:
-        """The chain of the calls of one operation, or of a method's calls that are of none."""
+    def endpoint(self, path: str, verb: str, errors: PeerErrors) -> Endpoint:
+        """The chain of the calls of one operation, or of a method's calls that are of none; `errors` are declared."""
         target = Target(path, self.dependency.policy.of(path), Kind.UNARY, verb in IDEMPOTENT, "http")
-        return composed(target, self.dependency, self.transport(target))
+        return composed(target, self.dependency, self.transport(target, errors))
 
 
 class Options(TypedDict, total=False):
@@ -67,15 +69,17 @@ class HttpClient:
 
     DEPENDENCY: ClassVar[str]
     OPERATIONS: ClassVar[tuple[Operation, ...]] = ()
+    ERRORS: ClassVar[tuple[type[PeerError], ...]] = ()  # of the dependency's error table, where it is known
 
     def __init__(self, connection: HttpConnection | None = None) -> None:
         self._connection = connection
         self._others: Mapping[str, _Chain] = {}
         self._operations: Mapping[tuple[str, str], _Chain] = {}
+        errors = by_reason(self.ERRORS)
         if connection is not None:
-            self._others = {verb: (verb, connection.endpoint(verb, verb)) for verb in VERBS}
+            self._others = {verb: (verb, connection.endpoint(verb, verb, errors)) for verb in VERBS}
             self._operations = {
-                (each.verb, shape(each.template)): (str(each), connection.endpoint(str(each), each.verb))
+                (each.verb, shape(each.template)): (str(each), connection.endpoint(str(each), each.verb, errors))
                 for each in self.OPERATIONS
             }
 

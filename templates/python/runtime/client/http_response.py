@@ -20,6 +20,7 @@ from ..metadata import Metadata
 from ..protojson.reading import fill
 from ..protojson.refusal import RefusedError
 from ..protojson.text import parse
+from .peer_errors import PeerErrors, class_of
 
 MessageT = TypeVar("MessageT", bound=Message)
 DetailT = TypeVar("DetailT", ErrorInfo, RetryInfo)
@@ -86,7 +87,13 @@ class HttpResponse:
 
 
 def failure(
-    dependency: str, operation: str, status: int, headers: Metadata, content: bytes, now: Callable[[], float]
+    dependency: str,
+    operation: str,
+    status: int,
+    headers: Metadata,
+    content: bytes,
+    errors: PeerErrors,
+    now: Callable[[], float],
 ) -> DependencyError:
     """What an answer from 400 on means: all that it says of itself, by its status where it says nothing.
 
@@ -98,7 +105,8 @@ def failure(
     advised = None if advice is None else max(0.0, advice.retry_delay.seconds + advice.retry_delay.nanos / 1e9)
     after = retry_after(headers.text("retry-after"), now)
     pushback = advised if after is None else after
-    return DependencyError(
+    found = DependencyError if info is None else class_of(errors, info.domain, info.reason)
+    return found(
         dependency,
         code_of(status, told.code),
         told.message,

@@ -25,6 +25,7 @@ from .http_client import HttpConnection
 from .http_request import HttpRequest, base_of
 from .http_response import HttpResponse, failure
 from .outgoing import Outgoing
+from .peer_errors import PeerErrors
 from .reachability import Probe, tcp
 from .tls import ClientMaterial, watched
 
@@ -70,6 +71,7 @@ class HttpTransport:
         "_clock",
         "_connect_timeout",
         "_dependency",
+        "_errors",
         "_files",
         "_max_bytes",
         "_repeatable",
@@ -78,8 +80,15 @@ class HttpTransport:
     )
 
     def __init__(
-        self, dependency: Dependency, target: Target, base: str, session: aiohttp.ClientSession, files: _Files | None
+        self,
+        dependency: Dependency,
+        target: Target,
+        base: str,
+        session: aiohttp.ClientSession,
+        files: _Files | None,
+        errors: PeerErrors,
     ) -> None:
+        self._errors = errors
         self._files = files
         self._dependency = dependency.name
         self._repeatable = target.repeatable
@@ -143,7 +152,9 @@ class HttpTransport:
             failed = response.status >= 400
             content = await _content(response, _MAX_ERROR_BYTES if failed else self._max_bytes)
         if failed:
-            raise failure(self._dependency, outgoing.path, response.status, headers, content or b"", time.time)
+            raise failure(
+                self._dependency, outgoing.path, response.status, headers, content or b"", self._errors, time.time
+            )
         if content is None:
             text = f"the answer is larger than {self._max_bytes} bytes"
             raise self._failed(outgoing, StatusCode.RESOURCE_EXHAUSTED, text, http=response.status, final=True)
@@ -190,8 +201,12 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
         middlewares=(_once,),
     ) as session:
         propagate = frozenset(outbound.policies.observability.propagate)
+
+        def transport(target: Target, errors: PeerErrors) -> HttpTransport:
+            return HttpTransport(called, target, base, session, files, errors)
+
         try:
-            yield HttpConnection(called, propagate, lambda target: HttpTransport(called, target, base, session, files))
+            yield HttpConnection(called, propagate, transport)
         finally:
             await called.close()
 

@@ -12,10 +12,12 @@ from ..policies.retry_budget import RetryBudget
 from ..snapshot import RetryPolicy
 from .environment import Dependency, Target
 from .outgoing import Endpoint, Outgoing
+from .peer_errors import is_retryable
 
 
 class Retry:
-    """Tries again after what the policy's codes name, and after an attempt that ran out of its own time.
+    """Tries again after what the policy's codes name, unless the peer's own table says otherwise, and after an attempt
+    that ran out of its own time.
 
     Never once a message was handed on, past the call's time, against the peer's pushback, or beyond the budget. A wait
     that the peer asks for takes the place of the backoff, which starts anew after it.
@@ -68,7 +70,7 @@ class Retry:
             return False
         if error.pushback is not None and error.pushback < 0:
             return False
-        return error.attempt_expired or error.asks_again or error.code_received.name in self._codes
+        return error.attempt_expired or error.asks_again or is_retryable(error, self._codes)
 
     def _affords(self, outgoing: Outgoing, wait: float) -> bool:
         """Whether there is time for the wait, and budget for the attempt; which is spent then."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 import grpc
 from grpc import StatusCode
@@ -12,7 +13,7 @@ from grpc.aio import AbortError
 
 from ..call import Call
 from ..definition import Method
-from ..errors import DEPENDENCY_TEXT, DependencyError, ServiceError
+from ..errors import DEPENDENCY_TEXT, DependencyError, PeerError, ServiceError, TableError
 from ..measures import uncounted
 from ..pipeline import Endpoint
 from ..snapshot import MethodPolicy, UnmappedPolicy
@@ -30,7 +31,7 @@ class ErrorMapper:
     application caused: the client would wait until its deadline.
     """
 
-    __slots__ = ("_code", "_count", "_of_dependencies", "_random_bits", "_redact")
+    __slots__ = ("_code", "_count", "_of_dependencies", "_own", "_random_bits", "_redact")
 
     def __init__(
         self,
@@ -38,11 +39,15 @@ class ErrorMapper:
         random_bits: Callable[[int], int],
         count_unmapped: Callable[[], None],
         of_dependencies: tuple[type[Exception], ...] = (),
+        own: Mapping[str, type[TableError]] = MappingProxyType({}),
     ) -> None:
-        """`of_dependencies` are the errors of clients that are not the runtime's own."""
+        """`of_dependencies` are the errors of clients that are not the runtime's own; `own` those of the service's
+        table, by reason.
+        """
         self._code = StatusCode[policy.code]
         self._redact = policy.redact
         self._random_bits = random_bits
+        self._own = own
         self._count = count_unmapped
         self._of_dependencies = (DependencyError, grpc.RpcError, AbortError, *of_dependencies)
 
@@ -80,6 +85,8 @@ class ErrorMapper:
         if isinstance(cause, TimeoutError):
             _log.warning("%s ran into a timeout of its own", call.method.path, exc_info=cause)
             return call.ended_with() or ServiceError(StatusCode.DEADLINE_EXCEEDED, "the call took too long")
+        if isinstance(cause, PeerError) and (own := self._by_own_row(cause)) is not None:
+            return call.ended_with() or own
         error_id = f"{self._random_bits(64):016x}"
         if isinstance(cause, self._of_dependencies):
             _log.error("a dependency of %s failed", call.method.path, exc_info=cause, extra={"error_id": error_id})
@@ -94,12 +101,30 @@ class ErrorMapper:
             mapped = ServiceError(self._code, text, metadata={"error_id": error_id})
         return call.ended_with() or mapped
 
+    def _by_own_row(self, error: PeerError) -> TableError | None:
+        """A dependency's failure by this service's own row for its reason; None where there is none that it fills."""
+        own = self._own.get(error.reason_received)
+        if own is None or error.expired or any(name not in error.metadata_received for name in own.row.placeholders):
+            return None
+        return own({name: error.metadata_received[name] for name in own.row.placeholders})
+
 
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> ErrorMapper:
     """The method's stage; every method has one."""
     measures = environment.measures
     count = uncounted if measures is None else measures.unmapped(method.path.removeprefix("/"))
-    return ErrorMapper(environment.unmapped, environment.random.getrandbits, count, _of_redis(environment))
+    bits = environment.random.getrandbits
+    return ErrorMapper(environment.unmapped, bits, count, _of_redis(environment), _own(environment))
+
+
+def _own(environment: Environment) -> Mapping[str, type[TableError]]:
+    """A class for each row of the service's table, made once for all methods."""
+
+    def make() -> Mapping[str, type[TableError]]:
+        rows = environment.errors.rows if environment.dependencies else {}
+        return {reason: type("OwnError", (TableError,), {"row": row}) for reason, row in rows.items()}
+
+    return environment.shared.one("own_errors", make)
 
 
 def _of_redis(environment: Environment) -> tuple[type[Exception], ...]:

@@ -26,7 +26,7 @@ from .scripted import Messages, Received, Scripted
 from .serving import serving, under_test
 
 PEER_DOMAIN: Final = "dependency.test"
-"""The domain of the errors that stand-ins answer with."""
+"""The domain of the errors that stand-ins answer with, where that of their dependency is not known."""
 
 OpenClients = Callable[[Outbound], AbstractAsyncContextManager[Any]]
 """`gen.clients.open_clients`."""
@@ -48,6 +48,11 @@ class Outgoing:
     def dependency(self) -> str:
         """The dependency's name in the spec."""
         return self.client.DEPENDENCY
+
+    @property
+    def domain(self) -> str:
+        """The domain of the errors that its stand-in answers with."""
+        return domain_of(self.client)
 
     def __str__(self) -> str:
         return f"{self.dependency} {self.method.path}"
@@ -187,6 +192,11 @@ async def chained(
         yield Chain(served.client, service, stand_ins, opened, _propagated(definition.policies), [])
 
 
+def domain_of(client: type[AnyClient]) -> str:
+    """The domain of the dependency's errors, by its table."""
+    return client.ERRORS[0].peer_row.domain if client.ERRORS else PEER_DOMAIN
+
+
 def _propagated(policies: Snapshot) -> tuple[str, ...]:
     names = policies.observability.propagate
     return tuple(name for name in names if name not in OWN | _OF_THE_TRANSPORT and not name.startswith("grpc-"))
@@ -204,7 +214,7 @@ def _definition(client: type[AnyClient], policies: Snapshot, declared: Dependenc
         name=client.DEPENDENCY,
         services=bases,
         routes=routes,
-        errors=ErrorTable(domain=PEER_DOMAIN, rows={}, by_code={}),
+        errors=ErrorTable(domain=domain_of(client), rows={}, by_code={}),
         policies=replace(policies, methods=methods, tls=served, observability=_all_ears(declared, policies)),
         open_clients=_none,
     )
