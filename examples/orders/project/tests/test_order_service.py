@@ -9,6 +9,7 @@ from grpc import StatusCode
 from orders.gen import errors
 from orders.gen.clients import Clients
 from orders.gen.clients.inventory import InventoryClient
+from orders.gen.clients.inventory_errors import OutOfStock
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.pb.inventory.v1.inventory_pb2 import ReleaseRequest, Reservation, ReserveRequest
 from orders.gen.pb.orders.v1.orders_pb2 import (
@@ -52,8 +53,7 @@ class Inventory(InventoryClient):
         free = 3 - sum(quantities.get("ink", 0) for quantities in others)
         if request.quantities.get("ink", 0) > free:
             found = {"sku": "ink", "available": str(free)}
-            code, domain = StatusCode.FAILED_PRECONDITION, "inventory.example.com"
-            raise DependencyError("inventory", code, reason="OUT_OF_STOCK", domain=domain, metadata=found)
+            raise OutOfStock("inventory", StatusCode.FAILED_PRECONDITION, metadata=found)
         self.held[request.order] = dict(request.quantities)
         return Reservation(id=request.order)
 

@@ -15,7 +15,7 @@ from orders.gen.definition import DEFINITION
 from orders.runtime.errors import DependencyError, ServiceError
 from orders.runtime.snapshot import DeadlinePolicy
 from orders.runtime.testing import Entry, Scripted, entries, failing, under_test, waiting
-from orders.runtime.testing.dependencies import PEER_DOMAIN, Chain, Outgoing, chained, one_of_each_kind, outgoing
+from orders.runtime.testing.dependencies import Chain, Outgoing, chained, one_of_each_kind, outgoing
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -88,7 +88,7 @@ async def test_what_a_dependency_says_reaches_the_handler_and_never_the_caller(
         StatusCode.NOT_FOUND,
         HIDDEN,
     )
-    assert (error.reason_received, error.domain_received) == ("HIDDEN_REASON", PEER_DOMAIN)
+    assert (error.reason_received, error.domain_received) == ("HIDDEN_REASON", call.domain)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)

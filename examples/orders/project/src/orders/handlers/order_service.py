@@ -13,6 +13,7 @@ from grpc import StatusCode
 
 from ..gen import errors
 from ..gen.clients import Clients
+from ..gen.clients.inventory_errors import OutOfStock
 from ..gen.pb.inventory.v1.inventory_pb2 import ReleaseRequest, ReserveRequest
 from ..gen.pb.orders.v1.orders_pb2 import (
     CancelOrderRequest,
@@ -32,13 +33,12 @@ from ..gen.pb.orders.v1.orders_pb2 import (
 from ..gen.pb.payments.v1.payments_pb2 import ChargeRequest
 from ..gen.services.order_service import OrderServiceBase
 from ..runtime.call import Call
-from ..runtime.errors import DependencyError, has_reason
+from ..runtime.errors import DependencyError
 
 PRICE = 5  # of any article, in whole euros
 COUNTING = 0.001  # seconds the warehouse takes to count one piece
 HOLDS = 600  # seconds that a quote holds
 PAGE = 100  # orders
-INVENTORY = "inventory.example.com"  # the domain of the inventory's errors
 CHANGEABLE = frozenset({"note", "labels", "card", "invoice"})  # once an order is placed
 
 
@@ -156,11 +156,8 @@ class OrderService(OrderServiceBase):
     async def _reserve(self, order: Order) -> None:
         try:
             await self.clients.inventory.reserve(ReserveRequest(order=order.name, quantities=_pieces(order.lines)))
-        except DependencyError as error:
-            if not has_reason(error, "OUT_OF_STOCK", INVENTORY):
-                raise  # the caller reads that a dependency is unavailable, the log which and why
-            found = error.metadata_received
-            raise errors.OutOfStock(sku=found["sku"], available=found["available"]) from error
+        except OutOfStock as error:  # of any other, the caller reads that a dependency is unavailable
+            raise errors.OutOfStock(sku=error.sku, available=error.available) from error
 
     async def _charge(self, order: Order) -> None:
         try:

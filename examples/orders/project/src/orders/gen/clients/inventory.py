@@ -12,6 +12,7 @@ from ...runtime.call import Header
 from ...runtime.client.grpc_client import GrpcClient
 from ...runtime.definition import DependencyFallbacks, Kind, Method
 from ..pb.inventory.v1.inventory_pb2 import GetStockRequest, ReleaseRequest, Reservation, ReserveRequest, Stock
+from . import inventory_errors
 
 GET_STOCK = Method(
     path="/inventory.v1.InventoryService/GetStock",
@@ -50,6 +51,7 @@ class InventoryClient(GrpcClient):
 
     DEPENDENCY = "inventory"
     METHODS = (GET_STOCK, RESERVE, RELEASE)
+    ERRORS = inventory_errors.ERRORS
 
     async def get_stock(
         self, request: GetStockRequest, *, timeout: float | None = None, metadata: Iterable[Header] = ()
