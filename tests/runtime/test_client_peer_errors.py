@@ -24,7 +24,7 @@ from runtime.testing.serving import serving, under_test
 
 from tests.runtime.http_peer import FxClient, Seen, peer
 from tests.runtime.http_peer import outbound as http_outbound
-from tests.runtime.sample_client import SampleClient, outbound
+from tests.runtime.sample_client import DECLARED, SampleClient, outbound
 from tests.runtime.sample_service import CHAT, COUNT, ECHO, GATHER, POLICIES, Note, definition
 
 METHODS = (ECHO, GATHER, COUNT, CHAT)
@@ -71,7 +71,7 @@ class Called:
 
 @asynccontextmanager
 async def calling(clock: VirtualClock | None = None, **policy: Any) -> AsyncIterator[Called]:
-    async with standing_in(StockClient, POLICIES) as peer:
+    async with standing_in(StockClient, DECLARED) as peer:
         calls = OutgoingPolicy(**policy)
         declared = DependencyPolicy("", calls, idempotent=frozenset(method.path for method in METHODS))
         async with connection("sample", outbound(declared, peer.environ, clock or HurriedClock())) as connected:
@@ -120,7 +120,7 @@ async def test_an_error_of_no_row_is_a_dependency_error(reason: str) -> None:
 
 
 async def test_the_same_reason_of_another_domain_is_another_error() -> None:
-    async with standing_in(SampleClient, POLICIES) as peer:
+    async with standing_in(SampleClient, DECLARED) as peer:
         peer.scripted.plays(failing(out_of_stock))  # of the domain of a peer that is not known
         async with connection("sample", outbound(DependencyPolicy(""), peer.environ)) as connected:
             with pytest.raises(DependencyError) as caught:
@@ -173,7 +173,7 @@ async def handing_on(peer_error: Any, rows: dict[str, ErrorRow]) -> AsyncIterato
     """A caller of a service whose handlers call the peer, and let its errors go."""
     table = ErrorTable("orders.example.com", rows, {})
     called = replace(POLICIES, dependencies={"sample": DependencyPolicy("")})
-    async with standing_in(StockClient, POLICIES) as peer:
+    async with standing_in(StockClient, DECLARED) as peer:
         peer.scripted.plays(failing(peer_error) if peer_error else answering())
 
         @asynccontextmanager
