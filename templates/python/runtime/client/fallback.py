@@ -8,7 +8,6 @@ from typing import Any
 from google.protobuf.message import Message
 from grpc import StatusCode
 
-from ..classification import FAILURES
 from ..current import current_call
 from ..definition import Kind
 from ..errors import DependencyError, ServiceError, unimplemented
@@ -18,6 +17,7 @@ from ..snapshot import FallbackPolicy
 from .environment import Dependency, Target
 from .onward import OWN, timeout_onward
 from .outgoing import Outgoing
+from .peer_errors import is_failure
 
 
 def cause(outgoing: Outgoing, error: ServiceError) -> Cause | None:
@@ -27,7 +27,7 @@ def cause(outgoing: Outgoing, error: ServiceError) -> Cause | None:
     if error.rejected_by:
         return Cause.OPEN if error.rejected_by == "circuit_breaker" else Cause.FAILED
     later = error.pushback is not None and error.code_received is StatusCode.RESOURCE_EXHAUSTED
-    return Cause.FAILED if later or error.code_received in FAILURES else None
+    return Cause.FAILED if later or is_failure(error) else None
 
 
 async def same_request(outgoing: Outgoing) -> bytes:

@@ -25,11 +25,9 @@ DECLARED = [(call, error) for call in CALLS for error in call.client.ERRORS]
 async def test_a_declared_error_is_caught_by_its_class_and_no_other_is(call: Outgoing, error: type[PeerError]) -> None:
     reason = error.peer_row.reason
     async with calling(call.client, DEFINITION.policies) as peer:
-        peer.stand_in.plays(
-            failing(lambda: ServiceError(StatusCode.ABORTED, reason=reason, metadata={"name": "value"}))
-        )
+        peer.stand_in.plays(failing(lambda: ServiceError(StatusCode.ABORTED, reason=reason, metadata={"a": "b"})))
         caught = await peer.failure(call)
         assert type(caught) is error
-        assert caught.metadata_received == {"name": "value"}
+        assert caught.metadata_received == {"a": "b"}
         peer.stand_in.plays(failing(lambda: ServiceError(StatusCode.ABORTED, reason=f"NOT_{reason}")))
         assert not isinstance(await peer.failure(call), PeerError)
