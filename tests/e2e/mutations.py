@@ -450,6 +450,12 @@ CLIENT_MUTATIONS = (
     ),
     _passing("bulkhead", "Bulkhead", "test_no_more_calls_run_at_once_than_declared", "client"),
     Mutation(
+        "a criticality that callers may not say",
+        "runtime/stages/context.py",
+        "less_critical = lambda declared, asked: declared\n",
+        "test_request_id_trace_and_the_named_metadata_go_onward",
+    ),
+    Mutation(
         "errors of a dependency that all look alike",
         "runtime/client/attempt.py",
         "class_of = lambda errors, domain, reason: DependencyError\n",

@@ -157,6 +157,16 @@ async def test_request_id_and_trace_context_go_onward(method: Any) -> None:
         assert seen.metadata.get("traceparent") == "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
+@pytest.mark.parametrize("method", METHODS, ids=ids)
+async def test_the_criticality_goes_onward(method: Any) -> None:
+    async with calling() as sample:
+        serve(criticality="SHEDDABLE_PLUS")
+        await call_dependency(sample.client, method)
+        seen = sample.peer.last.call
+        assert seen.metadata.get_all("x-criticality") == ["SHEDDABLE_PLUS"]
+        assert seen.criticality == "SHEDDABLE_PLUS"  # the peer's method is CRITICAL
+
+
 async def test_the_metadata_that_the_spec_names_goes_onward_and_no_other() -> None:
     async with calling() as sample:
         serve((("x-tenant", "a"), ("x-tenant", "b"), ("authorization", "secret")), request_id="r-1")

@@ -18,7 +18,7 @@ POLICY = CorsPolicy(
     (SHOP, "http://localhost:3000"), ("X-Custom",), ("retry-after",), allow_credentials=False, max_age=600.0
 )
 USUAL = (
-    "content-type, grpc-timeout, x-server-timeout, authorization, x-request-id, traceparent, tracestate, baggage, "
+    "content-type, grpc-timeout, x-server-timeout, authorization, x-request-id, traceparent, tracestate, x-criticality, baggage, "
     "idempotency-key, accept-language, x-tenant, x-custom"
 )
 ROUTES = (

@@ -138,3 +138,22 @@ async def test_calls_of_other_tasks_are_not_mixed_up() -> None:
         return current_call.get().request_id
 
     assert await asyncio.gather(*(asyncio.ensure_future(one(name)) for name in "abc")) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "asked", "expected"),
+    [
+        ("CRITICAL", "SHEDDABLE", "SHEDDABLE"),
+        ("CRITICAL", "CRITICAL", "CRITICAL"),
+        ("CRITICAL", "CRITICAL_PLUS", "CRITICAL"),
+        ("SHEDDABLE", "CRITICAL", "SHEDDABLE"),
+        ("CRITICAL_PLUS", "CRITICAL", "CRITICAL"),
+        ("CRITICAL", "sheddable", "CRITICAL"),
+        ("CRITICAL", "", "CRITICAL"),
+    ],
+)
+async def test_a_caller_may_say_that_its_call_matters_less_and_never_more(
+    declared: str, asked: str, expected: str
+) -> None:
+    call = await through(call_of(metadata=[("x-criticality", asked)]), MethodPolicy(None, declared))
+    assert call.criticality == expected

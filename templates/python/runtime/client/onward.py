@@ -7,8 +7,9 @@ from typing import Final
 
 from ..call import Header, checked_header
 from ..current import current_call
+from ..policies.criticality import METADATA as CRITICALITY
 
-OWN: Final = frozenset({"x-request-id", "traceparent", "tracestate"})
+OWN: Final = frozenset({"x-request-id", "traceparent", "tracestate", CRITICALITY})
 """The names that are always handed on, as the context stage has read or made them."""
 
 
@@ -25,7 +26,7 @@ def timeout_onward(*bounds: float | None) -> float | None:
 
 
 def metadata_onward(propagate: Collection[str], given: Iterable[Header]) -> tuple[Header, ...]:
-    """The metadata of an outgoing call: request id, trace context, the names in `propagate`, and what is `given`.
+    """The metadata of an outgoing call: request id, criticality, trace context, the names in `propagate`, and what is `given`.
 
     A name that is given is not taken from the current call. What gRPC cannot carry of an incoming value is left out.
     Raises ValueError where a given name or value is none that metadata can have.
@@ -37,6 +38,8 @@ def metadata_onward(propagate: Collection[str], given: Iterable[Header]) -> tupl
     onward: list[Header] = []
     if call.request_id:
         onward.append(("x-request-id", call.request_id))
+    if call.criticality:
+        onward.append((CRITICALITY, call.criticality))
     if call.trace_id and call.span_id:
         onward.append(("traceparent", f"00-{call.trace_id}-{call.span_id}-{call.trace_flags:02x}"))
         if call.trace_state:

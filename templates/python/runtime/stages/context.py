@@ -11,6 +11,8 @@ from ..current import current_call
 from ..definition import Method
 from ..metadata import is_request_id
 from ..pipeline import Endpoint
+from ..policies.criticality import METADATA as CRITICALITY
+from ..policies.criticality import less_critical
 from ..snapshot import MethodPolicy
 from .environment import Environment
 
@@ -29,7 +31,9 @@ _MAX_STATE: Final = 512
 class Context:
     """Fills in who calls, as part of which trace, and until when.
 
-    The deadline is `min(client's, max)`, and `default` where the client set none; without a policy, the client's. `random_bits` gives that many
+    The deadline is `min(client's, max)`, and `default` where the client set none; without a policy, the client's. The
+    criticality is the method's, or the caller's where that is less: who calls for the sake of something that may be
+    refused says so, and nobody makes more of a call than the method is worth. `random_bits` gives that many
     random bits (`random.getrandbits`): ids need to be unlike each other, not unguessable. `traced` leaves `span_id`
     empty where the trace begins here: the span stage fills it in.
     """
@@ -45,13 +49,15 @@ class Context:
         self._traced = traced
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
-        request_id = ""
+        request_id = criticality = ""
         parents: list[str] = []
         states: list[str] = []
         for name, value in call.metadata:
             if name == "x-request-id":
                 if not request_id and isinstance(value, str) and is_request_id(value):
                     request_id = value
+            elif name == CRITICALITY:
+                criticality = str(value)
             elif name == "traceparent":
                 parents.append(str(value))
             elif name == "tracestate":
@@ -63,15 +69,15 @@ class Context:
             call.trace_id = ids[32:64]
             if not self._traced:
                 call.span_id = ids[64:]
-        timeout = call.client_timeout
-        if timeout is None:
-            timeout = self._default
-        if timeout is not None:
-            call.deadline = call.started + min(timeout, self._max)
+        call.deadline = self._deadline(call)
         call.reserve = self._reserve
-        call.criticality = self._criticality
+        call.criticality = less_critical(self._criticality, criticality) if criticality else self._criticality
         current_call.set(call)
         await proceed(call)
+
+    def _deadline(self, call: Call) -> float | None:
+        timeout = self._default if call.client_timeout is None else call.client_timeout
+        return None if timeout is None else call.started + min(timeout, self._max)
 
 
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Context:

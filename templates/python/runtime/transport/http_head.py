@@ -23,6 +23,7 @@ TAKEN_IN = (
     "x-request-id",
     "traceparent",
     "tracestate",
+    "x-criticality",
     "baggage",
     "idempotency-key",
     "accept-language",
