@@ -62,10 +62,12 @@ async def test_the_deadline_goes_onward(chain: Chain, entry: Entry, call: Outgoi
 async def test_request_id_trace_and_the_named_metadata_go_onward(chain: Chain, entry: Entry, call: Outgoing) -> None:
     named = [(name, b"\x00\xff" if name.endswith("-bin") else "contract-test") for name in chain.propagated]
     known = [("x-request-id", "contract-test-1"), ("traceparent", f"00-{TRACE}-b7ad6b7169203331-01")]
+    known.append(("x-criticality", "SHEDDABLE"))
     outcome = await chain.call(entry, call, metadata=[*known, *named, ("x-contract-test", "not named")])
     assert outcome.succeeded, outcome
     received = chain.stand_in(call).last.call
     assert (received.request_id, received.trace_id) == ("contract-test-1", TRACE)
+    assert received.criticality == "SHEDDABLE"
     assert [(name, received.metadata.get(name)) for name, _ in named] == named
     assert received.metadata.get("x-contract-test") is None
 
