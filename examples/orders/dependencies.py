@@ -1,4 +1,4 @@
-"""The two services that `orders` calls, as small as can be: an inventory and payments, each on a free port.
+"""The services that `orders` calls, as small as can be: an inventory, payments, and rates over HTTP, each on a free port.
 
 Needs the emitted project's messages (`pip install -e` of it). Prints one line of JSON, the environment that makes
 `python -m orders` find them, and serves until it is told to stop.
@@ -11,6 +11,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import grpc
@@ -69,13 +72,34 @@ def out_of_stock(sku: str, available: int) -> Status:
     return Status(code=grpc.StatusCode.FAILED_PRECONDITION.value[0], message=f"no {sku} in aisle 7", details=[detail])
 
 
+class Rates(BaseHTTPRequestHandler):
+    """`GET /rates/EUR?to=USD`: what a euro is worth, in dollars alone."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        known = self.path == "/rates/EUR?to=USD"
+        body = json.dumps({"rate": 1.25} if known else {"title": "there is no such rate"}).encode()
+        self.send_response(HTTPStatus.OK if known else HTTPStatus.NOT_FOUND)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing of each request."""
+
+
 def main() -> None:
-    """Serve both until the process is stopped."""
+    """Serve all until the process is stopped."""
     inventory, payments = (grpc.server(ThreadPoolExecutor(1)) for _ in range(2))
     inventory_pb2_grpc.add_InventoryServiceServicer_to_server(Inventory(), inventory)
     payments_pb2_grpc.add_PaymentServiceServicer_to_server(Payments(), payments)
     servers = {"INVENTORY_TARGET": inventory, "PAYMENTS_TARGET": payments}
     targets = {name: f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}" for name, server in servers.items()}
+    rates = ThreadingHTTPServer(("127.0.0.1", 0), Rates)
+    targets["FX_TARGET"] = f"http://127.0.0.1:{rates.server_port}"
+    Thread(target=rates.serve_forever, daemon=True).start()
     for server in servers.values():
         server.start()
     print(json.dumps(targets), flush=True)

@@ -23,7 +23,7 @@ IN_FLIGHT = "holdfast_server_calls_in_flight"
 
 
 class Dependencies:
-    """The inventory and the payments as a process; `targets` is the environment by which they are found."""
+    """The inventory, the payments and the rates as a process; `targets` is the environment by which they are found."""
 
     def __init__(self) -> None:
         script = Path(__file__).with_name("dependencies.py")
@@ -146,6 +146,19 @@ def one_error(service: Service, stub: Any, pb: Any) -> None:
     show("gRPC  9 of 3 inks", grpc_error(stub.CreateOrder, request, PATIENCE))
 
 
+def another_currency(service: Service, stub: Any, pb: Any) -> None:
+    """A quote that needs a rate, which a dependency has over HTTP."""
+    heading("A dependency over HTTP")
+    for currency in ("USD", "XXX"):
+        status, body = rest(service, "/v1/orders:quote", {**basket(2, "pen"), "currencyCode": currency})
+        answer = (
+            f"{body['total']['units']}.{body['total']['nanos'] // 10**7} USD"
+            if status == 200
+            else body["error"]["message"]
+        )
+        show(f"REST  a quote in {currency}", f"{status} {answer}")
+
+
 def a_deadline(service: Service, stub: Any, pb: Any) -> None:
     """A quote that takes 1.5 s, with a tenth of a second to give it in."""
     heading("A deadline ends the work, over both protocols")
@@ -193,7 +206,7 @@ def a_stop_under_load(service: Service, stub: Any, pb: Any) -> bool:
 def main() -> int:
     """Run the tour through the project whose folder is given; 0 when no call was lost."""
     project = Path(sys.argv[1])
-    heading("Start the two services that it calls, and it")
+    heading("Start the services that it calls, and it")
     dependencies = Dependencies()
     service = Service(project, dependencies.targets)
     try:
@@ -202,7 +215,7 @@ def main() -> int:
 
         with grpc.insecure_channel(f"127.0.0.1:{service.grpc}") as channel:
             stub = pb_grpc.OrderServiceStub(channel)
-            for sight in (both_protocols, one_error, a_deadline):
+            for sight in (both_protocols, one_error, another_currency, a_deadline):
                 sight(service, stub, pb)
             dependencies.stop()
             a_dependency_that_is_down(service, stub, pb)

@@ -489,4 +489,36 @@ GrpcTransport._connected = lambda self, channel, seconds, outgoing: _connected(s
         "Retry._may = lambda self, outgoing, error: outgoing.attempt < self._policy.max_attempts\n",
         "test_a_call_that_keeps_failing_is_made_as_often_as_declared",
     ),
+    # The same over HTTP, where it is done in another way.
+    Mutation(
+        "requests over HTTP that do not say how long they may take",
+        "runtime/client/http_transport.py",
+        "_said = _headers\n"
+        "_headers = lambda *given: [pair for pair in _said(*given) if pair[0] != 'grpc-timeout']\n",
+        "test_the_deadline_goes_onward",
+    ),
+    Mutation(
+        "requests over HTTP that hand nothing on",
+        "runtime/client/http_client.py",
+        "metadata_onward = lambda propagate, given: tuple(given)\n",
+        "test_request_id_trace_and_the_named_metadata_go_onward",
+    ),
+    Mutation(
+        "errors over HTTP without their reasons",
+        "runtime/client/http_response.py",
+        "_status = lambda content: Status()\n",
+        "test_what_a_dependency_says_reaches_the_handler_and_never_the_caller",
+    ),
+    Mutation(
+        "one policy for all requests over HTTP",
+        "runtime/client/http_client.py",
+        "HttpClient._chain = lambda self, verb, template: self._others[verb]\n",
+        "test_a_slow_attempt_gets_another_beside_it_and_is_cancelled_when_that_answers",
+    ),
+    Mutation(
+        "requests over HTTP that may all be repeated",
+        "runtime/client/http_request.py",
+        "IDEMPOTENT = frozenset(VERBS)\n",
+        _CLIENT_CHAIN,
+    ),
 )

@@ -1,6 +1,7 @@
 """Tests of OrderService: what it takes, refuses, remembers and gives back."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from google.protobuf.empty_pb2 import Empty
@@ -8,6 +9,7 @@ from grpc import StatusCode
 
 from orders.gen import errors
 from orders.gen.clients import Clients
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.inventory_errors import OutOfStock
 from orders.gen.clients.payments import PaymentsClient
@@ -35,6 +37,7 @@ from orders.gen.services.order_service import (
     UPDATE_ORDER,
 )
 from orders.handlers.order_service import OrderService
+from orders.runtime.client.http_response import HttpResponse
 from orders.runtime.errors import DependencyError
 from orders.runtime.testing import direct_call
 
@@ -87,9 +90,18 @@ def payments() -> Payments:
     return Payments()
 
 
+class Fx(FxClient):
+    """Rates without a network: dollars alone."""
+
+    async def request(self, verb: str, template: str, body: object = None, **options: Any) -> HttpResponse:
+        if options["query"] != {"to": "USD"}:
+            raise DependencyError("fx", StatusCode.NOT_FOUND)
+        return HttpResponse(200, b'{"rate": 1.25}')
+
+
 @pytest.fixture
 def shop(inventory: Inventory, payments: Payments) -> OrderService:
-    return OrderService(Clients(inventory=inventory, payments=payments))
+    return OrderService(Clients(inventory=inventory, payments=payments, fx=Fx()))
 
 
 async def place(shop: OrderService, quantity: int, sku: str = "pen", request_id: str = "") -> Order:
@@ -174,6 +186,18 @@ async def test_a_deleted_order_is_gone(shop: OrderService) -> None:
     await shop.delete_order(DeleteOrderRequest(name=placed.name), direct_call(DELETE_ORDER))
     with pytest.raises(errors.NotFound):
         await shop.get_order(GetOrderRequest(name=placed.name), direct_call(GET_ORDER))
+
+
+async def test_a_quote_may_be_in_another_currency(shop: OrderService) -> None:
+    request = QuoteOrderRequest(lines=[Line(sku="pen", quantity=1)], currency_code="USD")
+    quote = await shop.quote_order(request, direct_call(QUOTE_ORDER))
+    assert (quote.total.currency_code, quote.total.units, quote.total.nanos) == ("USD", 6, 250_000_000)
+
+
+async def test_a_quote_in_a_currency_without_a_rate_is_refused(shop: OrderService) -> None:
+    request = QuoteOrderRequest(lines=[Line(sku="pen", quantity=1)], currency_code="XXX")
+    with pytest.raises(errors.InvalidArgument):
+        await shop.quote_order(request, direct_call(QUOTE_ORDER))
 
 
 @pytest.mark.parametrize("lines", [[], [Line(sku="pen")], [Line(sku="pen", quantity=-1)]])

@@ -35,6 +35,7 @@ from ..gen.services.order_service import OrderServiceBase
 from ..runtime.call import Call
 from ..runtime.errors import DependencyError
 
+OWN_CURRENCY = "EUR"
 PRICE = 5  # of any article, in whole euros
 COUNTING = 0.001  # seconds the warehouse takes to count one piece
 HOLDS = 600  # seconds that a quote holds
@@ -118,13 +119,13 @@ class OrderService(OrderServiceBase):
 
     async def quote_order(self, request: QuoteOrderRequest, call: Call) -> Quote:
         """Tells what a basket would cost right now."""
-        if request.currency_code not in ("", "EUR"):
-            raise errors.InvalidArgument(field="currency_code")
+        currency = request.currency_code or OWN_CURRENCY
+        rate = 1.0 if currency == OWN_CURRENCY else await self._rate(currency)
         await asyncio.sleep(COUNTING * _pieces(request.lines).total())
         expires = Timestamp()
         expires.GetCurrentTime()
         expires.seconds += HOLDS
-        return Quote(total=_price(request.lines), expire_time=expires)
+        return Quote(total=_price(request.lines, currency, rate), expire_time=expires)
 
     async def export_orders(self, request: ExportOrdersRequest, call: Call) -> AsyncIterator[Order]:
         """Streams every order since a time, oldest first."""
@@ -136,6 +137,16 @@ class OrderService(OrderServiceBase):
         """Whether an order exists, without its content."""
         self._find(request.name)
         return Empty()
+
+    async def _rate(self, currency: str) -> float:
+        """What one of the shop's own currency is worth."""
+        try:
+            answer = await self.clients.fx.get("/rates/{base}", path={"base": OWN_CURRENCY}, query={"to": currency})
+        except DependencyError as error:
+            if error.code_received is StatusCode.NOT_FOUND:
+                raise errors.InvalidArgument(field="currency_code") from error
+            raise
+        return float(answer.json()["rate"])
 
     def _find(self, name: str) -> Order:
         if name not in self._orders:
@@ -187,5 +198,6 @@ def _pieces(lines: Iterable[Line]) -> Counter[str]:
     return pieces
 
 
-def _price(lines: Iterable[Line]) -> Money:
-    return Money(currency_code="EUR", units=PRICE * _pieces(lines).total())
+def _price(lines: Iterable[Line], currency: str = OWN_CURRENCY, rate: float = 1.0) -> Money:
+    units, nanos = divmod(round(PRICE * _pieces(lines).total() * rate * 10**9), 10**9)
+    return Money(currency_code=currency, units=units, nanos=nanos)
