@@ -9,6 +9,7 @@ import pytest_asyncio
 from grpc import StatusCode
 
 from orders.gen.clients import open_clients
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 CALLS = outgoing(
     InventoryClient,
     PaymentsClient,
+    FxClient,
 )
 ENTRIES = entries(DEFINITION)[:1]
 RESERVE = 5.0

@@ -4,6 +4,7 @@
 import pytest
 from grpc import StatusCode
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -15,7 +16,7 @@ from orders.runtime.testing.dependencies import Outgoing, answering_samples
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 GUARDED = [
     call
     for call, target in TARGETS.items()

@@ -3,6 +3,7 @@
 
 import pytest
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -54,11 +55,20 @@ CHAINS = (
         ("metrics", "total_timeout", "circuit_breaker", "attempt_metrics", "fault_injection"),
         ("payments /payments.v1.PaymentService/Charge",),
     ),
+    (
+        ("metrics", "total_timeout", "hedging", "circuit_breaker", "bulkhead", "attempt_timeout", "attempt_metrics"),
+        ("fx GET /rates/{base}",),
+    ),
+    (
+        ("metrics", "total_timeout", "retry", "circuit_breaker", "bulkhead", "attempt_timeout", "attempt_metrics"),
+        ("fx GET",),
+    ),
+    (("metrics", "total_timeout", "circuit_breaker", "bulkhead", "attempt_timeout", "attempt_metrics"), ("fx POST",)),
 )
 """The stages of calls to each RPC, outermost first, as `holdfast explain` shows them."""
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_calls_have_the_declared_stages_in_the_declared_order() -> None:
-    composed = chains(DEFINITION.policies, InventoryClient, PaymentsClient)
+    composed = chains(DEFINITION.policies, InventoryClient, PaymentsClient, FxClient)
     assert composed == {call: chain for chain, calls in CHAINS for call in calls}

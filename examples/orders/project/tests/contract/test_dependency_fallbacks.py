@@ -6,6 +6,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from grpc import StatusCode
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -19,7 +20,7 @@ from orders.runtime.testing.dependencies import Outgoing, answering_samples
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 UNARY = {call: target.policy for call, target in TARGETS.items() if target.kind is Kind.UNARY}
 FALLING_BACK = [call for call, policy in UNARY.items() if policy.fallback]
 CACHED = [call for call in FALLING_BACK if (policy := UNARY[call].fallback) and policy.kind == "cache"]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from grpc import StatusCode
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -19,7 +20,7 @@ from orders.runtime.testing.dependencies import Outgoing, one_of_each_kind
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-CALLS = one_of_each_kind(targets(POLICIES, InventoryClient, PaymentsClient))
+CALLS = one_of_each_kind(targets(POLICIES, InventoryClient, PaymentsClient, FxClient))
 FAULTY = [call for call in CALLS if POLICIES.dependencies[call.dependency].faults]
 
 

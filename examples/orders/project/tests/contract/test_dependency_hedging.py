@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -15,7 +16,7 @@ from orders.runtime.testing.dependencies import Outgoing, answering_samples
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 HEDGED = [call for call, target in TARGETS.items() if target.hedging]
 
 

@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -16,7 +17,7 @@ from orders.runtime.testing.limits import at_once, measurable
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 LIMITED = [call for call, target in TARGETS.items() if target.policy.rate_limit]
 WAITING = [call for call in LIMITED if (policy := TARGETS[call].policy.rate_limit) and policy.timeout]
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from ...runtime.client.environment import Outbound
 from ...runtime.client.grpc_client import connection
+from ...runtime.client.http_transport import connection as http_connection
+from .fx import FxClient
 from .inventory import InventoryClient, InventoryFallbacksBase
 from .payments import PaymentsClient
 
@@ -20,6 +22,7 @@ class Clients:
 
     inventory: InventoryClient
     payments: PaymentsClient
+    fx: FxClient
 
 
 FALLBACKS = (InventoryFallbacksBase,)
@@ -33,4 +36,5 @@ async def open_clients(outbound: Outbound) -> AsyncIterator[Clients]:
         yield Clients(
             inventory=InventoryClient(await stack.enter_async_context(connection("inventory", outbound))),
             payments=PaymentsClient(await stack.enter_async_context(connection("payments", outbound))),
+            fx=FxClient(await stack.enter_async_context(http_connection("fx", outbound))),
         )
