@@ -22,9 +22,9 @@ from runtime.client.environment import Outbound
 from runtime.client.http_transport import connection
 from runtime.definition import Application
 from runtime.lifecycle import main
-from runtime.snapshot import DependencyPolicy
+from runtime.snapshot import BreakerPolicy, DependencyPolicy
 
-from tests.runtime.sample_service import POLICIES, Note, Sample, definition
+from tests.runtime.sample_service import ECHO, POLICIES, Note, Sample, definition
 
 FAULT = os.environ.get("SAMPLE_FAULT", "")
 NEEDS = os.environ.get("SAMPLE_NEEDS", "")
@@ -102,6 +102,11 @@ async def application(clients: Any) -> AsyncIterator[Application]:
 
 if __name__ == "__main__":
     changes = json.loads(os.environ.get("SAMPLE_LIFECYCLE", "{}"))
+    guarded = {ECHO.path: dataclasses.replace(POLICIES.methods[ECHO.path], breaker=BreakerPolicy(failure_threshold=3))}
     needs = {"needed": DependencyPolicy(NEEDS)} if NEEDS else {}
-    declared = definition(lifecycle=dataclasses.replace(POLICIES.lifecycle, **changes), dependencies=needs)
+    declared = definition(
+        lifecycle=dataclasses.replace(POLICIES.lifecycle, **changes),
+        dependencies=needs,
+        methods=POLICIES.methods | guarded,
+    )
     raise SystemExit(main(dataclasses.replace(declared, open_clients=clients_of), application))

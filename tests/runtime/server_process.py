@@ -76,8 +76,8 @@ class ServerProcess:
     def messages(self) -> list[str]:
         return [line.get("message", "") for line in self.logs()]
 
-    def admin(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.serving['admin_port']}{path}")
+    def admin(self, path: str, verb: str = "GET") -> httpx.Response:
+        return httpx.request(verb, f"http://127.0.0.1:{self.serving['admin_port']}{path}")
 
     @contextmanager
     def echo(self) -> Iterator[Any]:

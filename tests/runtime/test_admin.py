@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from runtime.admin import Admin, AdminServer
+from runtime.breakers import Breakers
 from runtime.health import Report
 
 from tests.runtime.raw_http import PATIENCE, Peer, get, peer, post
@@ -24,7 +25,7 @@ def healthy() -> Report:
 async def serving(
     report: Callable[[], Report] = healthy, exposition: Any = None
 ) -> AsyncIterator[tuple[AdminServer, int]]:
-    server = AdminServer(Admin(report, b"{}", exposition), "127.0.0.1", 0)
+    server = AdminServer(Admin(report, b"{}", exposition, dict, Breakers().operate), "127.0.0.1", 0)
     port = await server.start()
     yield server, port
     await asyncio.wait_for(server.stop(), PATIENCE)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 
 from tests.runtime.sample_service import Note
@@ -121,6 +122,30 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
         assert server.admin("/readyz").status_code == 200
         in_flight = 'holdfast_server_calls_in_flight{rpc_method="sample.v1.Sample/Echo"} 0.0'
         assert in_flight in server.admin("/metrics").text, "the dead worker's call counts for ever"
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+
+
+def test_what_an_operator_says_to_a_breaker_reaches_every_worker_once(tmp_path: Path) -> None:
+    echo = "server/sample.v1.Sample/Echo"
+
+    def states(answer: httpx.Response) -> list[str]:
+        return [worker["breakers"][echo] for worker in answer.json()["workers"]]
+
+    with started(tmp_path, WORKERS="2") as server:
+        server.serve()
+        assert states(server.admin("/breakers")) == ["closed"] * 2
+        assert states(server.admin(f"/breakers/{echo}/force-open", "POST")) == ["forced_open"] * 2
+        refused = [pytest.raises(grpc.RpcError, match="left alone") for _ in range(4)]
+        for each in refused:
+            with server.echo() as call, each:
+                call(Note(text="a"))
+        assert server.admin("/breakers/server/sample.v1.Sample/Nope/reset", "POST").status_code == 404
+        os.kill(min(pids(server)), signal.SIGKILL)
+        until(lambda: sum(worker["restarts"] for worker in workers(server)) == 1, "no restart")
+        until(lambda: all(worker["serving"] for worker in workers(server)), "no replacement")
+        assert sorted(states(server.admin("/breakers"))) == ["closed", "forced_open"], "the new one has not been told"
+        assert states(server.admin(f"/breakers/{echo}/reset", "POST")) == ["closed"] * 2
         server.signal(signal.SIGTERM)
         assert server.exit_code() == 0
 

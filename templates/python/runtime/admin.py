@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import unquote
 
 import orjson
 
+from .breakers import ACTIONS, Operate
 from .health import Report
 from .loggable import json_line
 from .snapshot import Snapshot
@@ -25,6 +27,7 @@ _TEXT = "text/plain; charset=utf-8"
 _MAX_HEAD: Final = 16 << 10  # bytes of a request's line and headers
 _KEEP_ALIVE: Final = 75.0  # seconds from a connection's opening, or its last answer, to the end of the next head
 _END_SECONDS: Final = 1.0
+_BREAKERS: Final = "/breakers"
 _CREDENTIALS = re.compile(rb"://[^/@\"\s]+@([^@\"\s]*)")
 
 _log = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class Answer:
 
 
 _BAD_REQUEST: Final = Answer(400, _TEXT, b"bad request\n")
+_FOREIGN: Final = Answer(403, _TEXT, b"not for web pages\n")
 
 
 class Admin:
@@ -66,23 +70,28 @@ class Admin:
         report: Callable[[], Report],
         config: bytes,
         exposition: Exposition | None,
-        detail: Callable[[], Mapping[str, object]] = dict,
+        detail: Callable[[], Mapping[str, object]],
+        operate: Operate,
     ) -> None:
         self._report = report
         self._config = config
         self._exposition = exposition
         self._detail = detail
+        self._operate = operate
         self._pages: Mapping[str, Callable[[], Awaitable[Answer]]] = {
             "/livez": self._live,
             "/readyz": self._ready,
             "/healthz": self._health,
             "/metrics": self._metrics,
             "/config": self._shown_config,
+            _BREAKERS: self._breakers,
         }
 
     async def __call__(self, verb: str, path: str) -> Answer:
         """What is answered to a request."""
         page = self._pages.get(path)
+        if page is None and path.startswith(f"{_BREAKERS}/"):
+            return await self._told(verb, unquote(path.removeprefix(f"{_BREAKERS}/")))
         if page is None:
             return Answer(404, _TEXT, "\n".join(["not found; there are:", *self._pages, ""]).encode())
         if verb not in ("GET", "HEAD"):
@@ -110,6 +119,21 @@ class Admin:
 
     async def _shown_config(self) -> Answer:
         return Answer(200, _JSON, self._config)
+
+    async def _breakers(self) -> Answer:
+        return Answer(200, _JSON, json_line(await self._operate("", "") or {}))
+
+    async def _told(self, verb: str, path: str) -> Answer:
+        """The operator's word to one breaker: its name, and what to do."""
+        name, _, action = path.rpartition("/")
+        if not name or action not in ACTIONS:
+            return Answer(404, _TEXT, f"not found; POST {_BREAKERS}/NAME/{'|'.join(ACTIONS)}\n".encode())
+        if verb != "POST":
+            return Answer(405, _TEXT, b"method not allowed\n", allow="POST")
+        states = await self._operate(name, action)
+        if states is None:
+            return Answer(404, _TEXT, f"there is no such breaker; GET {_BREAKERS} lists them\n".encode())
+        return Answer(200, _JSON, json_line(states))
 
 
 class AdminServer:
@@ -170,7 +194,9 @@ class AdminServer:
             writer.write(_BAD_REQUEST.head(lasting=False) + _BAD_REQUEST.body)
             return False
         self._idle.discard(task)
-        answer = await self._page(verb, target.partition("?")[0])
+        # Web pages may send what changes nothing alone: they can reach a port of this machine from anywhere.
+        foreign = b"origin" in headers and verb not in ("GET", "HEAD")
+        answer = _FOREIGN if foreign else await self._page(verb, target.partition("?")[0])
         # What comes with a request's body is not read: the connection ends with the answer.
         bare = b"transfer-encoding" not in headers and headers.get(b"content-length", b"0") == b"0"
         lasting = bare and version == "HTTP/1.1" and headers.get(b"connection", b"").lower() != b"close"

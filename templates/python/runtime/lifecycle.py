@@ -85,6 +85,7 @@ class Process:
         self._signal: int | None = None
         self._starting: asyncio.Task[Any] | None = None
         self._telling: asyncio.Task[None] | None = None
+        self._obeying: asyncio.Task[None] | None = None
 
     def run(self) -> int:
         """Serve and stop; returns the exit code, or leaves at once where a thread or a task would hold it up."""
@@ -173,6 +174,7 @@ class Process:
         serving = {"event": EVENT_SERVING, **ports, "pid": os.getpid()}
         if self._pipes is not None:
             ready = server.health.ready
+            self._obeying = asyncio.create_task(self._pipes.obey(server.operate))
             self._pipes.tell({**serving, "ready": ready}, last=ready)
             if not ready:
                 self._telling = asyncio.create_task(_tell_ready(server, self._pipes))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .admin import Admin, AdminServer, config_of
 from .background import Background
+from .breakers import breakers_of
 from .call import Call
 from .client.environment import Outbound
 from .client.measures import ClientMeasures
@@ -104,7 +105,9 @@ class Server:
         self._admin: AdminServer | None = None
         if with_admin:
             exposition = None if self.measures is None else self.measures.exposition
-            admin = Admin(self.health.report, config_of(definition.name, policies), exposition, self._detail)
+            admin = Admin(
+                self.health.report, config_of(definition.name, policies), exposition, self._detail, self.operate
+            )
             self._admin = AdminServer(admin, settings.admin_host, settings.admin_port)
 
     # -- start ----------------------------------------------------------------------------------------------------
@@ -188,6 +191,10 @@ class Server:
         if policy is None:
             return None
         return Resilience(policy, self._clock or LoopClock(), None if measures is None else measures.judged())
+
+    async def operate(self, name: str, action: str) -> Mapping[str, object] | None:
+        """The operator's word to a circuit breaker, as `breakers.Operate` has it."""
+        return await breakers_of(self.shared).operate(name, action)
 
     def _detail(self) -> dict[str, object]:
         """What `/healthz` adds to the report."""

@@ -1,25 +1,33 @@
-"""What ties a worker process to its supervisor: a pipe to say that it serves, and one that tells when it is alone."""
+"""What ties a worker process to its supervisor: pipes to say that it serves and when it is alone, and a line for orders."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from .breakers import Operate
 from .loggable import json_line
 
 VARIABLE: Final = "HOLDFAST_WORKER"
-"""Set for workers only: the numbers of the two inherited file descriptors."""
+"""Set for workers only: the numbers of the inherited file descriptors."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPipes:
-    """`ready` says that the worker serves, and that it is ready; `alive` is never written, it ends with the supervisor."""
+    """`ready` says that the worker serves, and that it is ready; `alive` is never written, it ends with the supervisor.
+
+    `orders` is a socket, over which the supervisor passes on what an operator asks of each worker.
+    """
 
     ready: int
     alive: int
+    orders: int
 
     def tell(self, event: Mapping[str, object], *, last: bool) -> None:
         """Say what this worker does now; `ready` in it, whether calls may be sent to it."""
@@ -28,9 +36,23 @@ class WorkerPipes:
         if last:
             os.close(self.ready)
 
+    async def obey(self, operate: Operate) -> None:
+        """Do what is asked, and answer, for as long as there is a supervisor."""
+        reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=self.orders))
+        try:
+            while line := await reader.readline():
+                order = json.loads(line)
+                states = await operate(order["name"], order["action"])
+                writer.write(json_line({"number": order["number"], "states": states}))
+                await writer.drain()
+        except ConnectionError:
+            return  # the supervisor has gone
+        finally:
+            writer.close()
+
     def variable(self) -> str:
         """The value of VARIABLE."""
-        return f"{self.ready},{self.alive}"
+        return f"{self.ready},{self.alive},{self.orders}"
 
 
 def inherited(environ: Mapping[str, str]) -> WorkerPipes | None:
@@ -38,5 +60,32 @@ def inherited(environ: Mapping[str, str]) -> WorkerPipes | None:
     value = environ.get(VARIABLE)
     if not value:
         return None
-    ready, alive = value.split(",")
-    return WorkerPipes(int(ready), int(alive))
+    ready, alive, orders = value.split(",")
+    return WorkerPipes(int(ready), int(alive), int(orders))
+
+
+class Orders:
+    """The supervisor's end of a worker's `orders`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._asking = asyncio.Lock()
+        self._number = 0
+
+    async def ask(self, name: str, action: str, within: float) -> Mapping[str, object] | None:
+        """The worker's answer, as `operate` has it. Raises TimeoutError or ConnectionError where there is none in time."""
+        async with asyncio.timeout(within), self._asking:
+            self._number += 1
+            self._writer.write(json_line({"number": self._number, "name": name, "action": action}))
+            await self._writer.drain()
+            while line := await self._reader.readline():
+                answer = json.loads(line)
+                if answer["number"] == self._number:  # and not to a question that nobody waits for any more
+                    states: Mapping[str, object] | None = answer["states"]
+                    return states
+        raise ConnectionError("the worker has gone")
+
+    def close(self) -> None:
+        """The worker has gone."""
+        self._writer.close()

@@ -14,9 +14,10 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -34,12 +35,13 @@ from .logs import LineWriter
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING, WORKER_RESTARTS, WORKERS_SERVING
 from .settings import Settings
 from .snapshot import Snapshot
-from .worker_pipes import VARIABLE, WorkerPipes
+from .worker_pipes import VARIABLE, Orders, WorkerPipes
 
 _LASTING: Final = 10.0  # seconds that a worker serves before its death counts as a new story
 _MAX_DEATHS: Final = 5  # of one worker in a row, none of them lasting
 _FIRST_BACKOFF: Final = 0.1  # seconds; doubles with each death in a row
 _MAX_BACKOFF: Final = 30.0
+_ANSWER_SECONDS: Final = 2.0  # to an operator's order
 _PLAN: Final = "plan.json"
 
 _log = logging.getLogger(__name__)
@@ -99,6 +101,7 @@ class Worker:
     serving: bool = False
     ready: bool = False
     restarts: int = 0
+    orders: Orders | None = None
 
     def detail(self) -> dict[str, object]:
         """What `/healthz` shows of it."""
@@ -208,15 +211,18 @@ class Supervisor:
     async def _one_life(self, worker: Worker) -> int:
         """Spawn the worker's process and see it end; returns its exit code, negative for a signal's number."""
         ready, ready_to = os.pipe()
-        pipes = WorkerPipes(ready_to, self._alive[0])
+        orders, orders_of = socket.socketpair()
+        pipes = WorkerPipes(ready_to, self._alive[0], orders_of.fileno())
         process = await asyncio.create_subprocess_exec(
             *self.plan.command,
             env={**os.environ, **self._environ, VARIABLE: pipes.variable()},
-            pass_fds=(pipes.ready, pipes.alive),
+            pass_fds=(pipes.ready, pipes.alive, pipes.orders),
             process_group=0,  # a terminal's Ctrl-C reaches the supervisor alone, which passes it on once
         )
         worker.process = process
         os.close(ready_to)
+        orders_of.close()
+        worker.orders = Orders(*await asyncio.open_connection(sock=orders))
         if self._stopping.is_set():  # told while it was being spawned
             process.terminate()
         async with _lines(ready) as lines:
@@ -233,6 +239,8 @@ class Supervisor:
             code = await self._end_of(process, ended)
             listening.cancel()
         worker.serving = worker.ready = False
+        worker.orders.close()
+        worker.orders = None
         mark_process_dead(process.pid, str(self.folder / "metrics"))  # type: ignore[no-untyped-call]  # as shipped
         return code
 
@@ -251,7 +259,14 @@ class Supervisor:
 
     def _admin(self, metrics: Path) -> Admin:
         exposition = self._exposition(metrics) if self.plan.metrics else None
-        return Admin(self.report, self.plan.config.encode(), exposition, self._detail)
+        return Admin(self.report, self.plan.config.encode(), exposition, self._detail, self._operate)
+
+    async def _operate(self, name: str, action: str) -> Mapping[str, object] | None:
+        """Pass it on to every worker: each has breakers of its own. None where no worker has a breaker of that name."""
+        answers = await asyncio.gather(*(_asked(worker, name, action) for worker in self.workers))
+        if name and not any("breakers" in answer for answer in answers):
+            return None
+        return {"workers": answers}
 
     def _detail(self) -> dict[str, object]:
         return {"workers": [worker.detail() for worker in self.workers]}
@@ -267,6 +282,15 @@ class Supervisor:
             return CONTENT_TYPE_LATEST, generate_latest(registry)
 
         return exposition
+
+
+async def _asked(worker: Worker, name: str, action: str) -> dict[str, object]:
+    """What the worker answers; only its number where it has no such breaker, or gives no answer."""
+    states = None
+    if worker.orders is not None and worker.serving:
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            states = await worker.orders.ask(name, action, _ANSWER_SECONDS)
+    return {"worker": worker.number, **(states or {})}
 
 
 def _reserve(reserved: contextlib.ExitStack, host: str, port: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import Message
 
+from ..breakers import breakers_of
 from ..clock import Clock
 from ..definition import DependencyFallbacks, Kind, Method
 from ..measures import uncounted
@@ -89,7 +90,11 @@ class Dependency:
 
         def make(owner: str) -> Breaker:
             changed = None if measures is None else measures.breaker(self.name, owner.removeprefix("/"))
-            return Breaker(policy, self.outbound.random, changed)
+            breaker = Breaker(policy, self.outbound.random, changed)
+            breakers_of(self.outbound.shared).add(
+                "/".join(["client", self.name, *filter(None, [owner.removeprefix("/")])]), breaker
+            )
+            return breaker
 
         return self.one("circuit_breaker", path, make)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from grpc import StatusCode
 
+from ..breakers import breakers_of
 from ..call import Call
 from ..classification import OPEN_REASON, is_failure
 from ..clock import Clock
@@ -84,5 +85,6 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
     breaker = environment.shared.one(
         ("circuit_breaker", method.path), lambda: Breaker(given, environment.random, changed)
     )
+    breakers_of(environment.shared).add(f"server/{path}", breaker)
     counter = environment.counter("circuit_breaker", "circuit_open", method)
     return CircuitBreaker(breaker, method, environment.errors, environment.clock, counter)
