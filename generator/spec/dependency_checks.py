@@ -48,7 +48,7 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     blocks += [((*path, "methods", rpc), block) for rpc, block in dependency.methods.items()]
     for at, block in blocks:
         if protocol == "http":
-            yield from _without_fallback(at, block)
+            yield from _without_own_fallback(at, block)
         if block.rate_limiter is not None and block.rate_limiter.key is not None:
             message = "calls to a dependency all count together"
             yield (*at, "rateLimiter", "key"), "useless-key", message, "limit callers where they call this service"
@@ -68,15 +68,16 @@ def _useless(key: str, protocol: str) -> bool:
     return key in (_OF_GRPC if protocol == "http" else _OF_HTTP)
 
 
-def _without_fallback(path: Path, block: ClientPolicy) -> Iterator[Found]:
-    """What answers over HTTP has no message type that a fallback could be held against."""
+def _without_own_fallback(path: Path, block: ClientPolicy) -> Iterator[Found]:
+    """What answers over HTTP has no message type that a method could be declared with."""
     breaker = block.circuit_breaker
     for at, fallback in (
         ((*path, "fallback"), block.fallback),
         ((*path, "circuitBreaker", "fallback"), None if breaker is None else breaker.fallback),
     ):
-        if fallback is not None and fallback.kind != "none":
-            yield at, "useless-key", "has no effect with protocol: http", "answer in the handler, where the call fails"
+        if fallback is not None and fallback.kind == "handler":
+            message = "has no effect with protocol: http"
+            yield (*at, "kind"), "useless-key", message, "answer where the call fails, or by kind: static or cache"
 
 
 def _target(path: Path, dependency: Dependency) -> Iterator[Found]:

@@ -17,6 +17,7 @@ from runtime.errors import DependencyError
 from runtime.snapshot import (
     BreakerPolicy,
     BulkheadPolicy,
+    FallbackPolicy,
     HedgingPolicy,
     IdempotencyKeyPolicy,
     OutgoingPolicy,
@@ -335,6 +336,55 @@ async def test_no_more_requests_are_on_their_way_than_permits() -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert len(fx.seen) == 1
+
+
+# -- fallbacks -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_value_of_the_spec_answers_where_the_peer_cannot() -> None:
+    static = FallbackPolicy("static", value='{"rate": 1}')
+    async with peer(status(503)) as fx, client_of(fx.url, fallback=static) as client:
+        response = await client.get("/x")
+        assert (response.status, response.json(), response.headers.get("content-type")) == (
+            200,
+            {"rate": 1},
+            "application/json",
+        )
+        fx.script = status(404)
+        assert (await failure(client.get("/x"))).http_received == 404, "a fault of the request is nobody's to hide"
+
+
+async def test_the_last_good_answer_to_the_same_request_answers_while_it_is_not_too_old() -> None:
+    clock = VirtualClock()
+    cache = FallbackPolicy("cache", ttl=60.0, max_entries=10)
+
+    def echo(seen: Seen) -> None:
+        seen.answer(203, b"a\n\xff" + seen.target.encode() + seen.body, x_a="1")
+
+    async with peer(echo) as fx, client_of(fx.url, clock, fallback=cache) as client:
+        first_answer = await client.get("/x", query={"q": 1})
+        await client.post("/x", {"b": 1})
+        fx.script = status(503)
+        again = await client.get("/x", query={"q": 1})
+        assert (again.status, again.content, again.headers.get("x-a")) == (203, first_answer.content, "1")
+        assert (await client.post("/x", {"b": 1})).content.endswith(b'{"b":1}')
+        for other in (
+            client.get("/x", query={"q": 2}),
+            client.get("/x", query={"q": 1}, headers={"x-tenant": "b"}),
+            client.head("/x", query={"q": 1}),
+            client.post("/x", {"b": 2}),
+        ):
+            assert (await failure(other)).http_received == 503
+        await clock.advance(60.0)
+        assert (await failure(client.get("/x", query={"q": 1}))).http_received == 503
+
+
+async def test_a_redirect_is_no_good_answer_to_keep() -> None:
+    cache = FallbackPolicy("cache", ttl=60.0, max_entries=10)
+    async with peer(status(302, location="/y")) as fx, client_of(fx.url, fallback=cache) as client:
+        await client.get("/x")
+        fx.script = status(503)
+        assert (await failure(client.get("/x"))).http_received == 503
 
 
 # -- cancellation --------------------------------------------------------------------------------------------------

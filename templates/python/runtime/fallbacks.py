@@ -37,10 +37,10 @@ class Source(Protocol[AskedT]):
     async def key(self, call: AskedT) -> bytes:
         """What `response` and `learn` go by; found before anybody may change the request."""
 
-    async def response(self, call: AskedT, key: bytes) -> Message | None:
+    async def response(self, call: AskedT, key: bytes) -> Any:
         """The response, None where there is none."""
 
-    def learn(self, key: bytes, response: Message | None) -> None:
+    def learn(self, key: bytes, response: Any) -> None:
         """The call went well, with that response."""
 
 

@@ -149,7 +149,7 @@ class Target:
     kind: Kind
     idempotent: bool  # may be repeated as it is
     system: str = "grpc"  # rpc.system.name, as OpenTelemetry has it
-    response: type[Message] | None = None  # what its single response is, None where nobody can make one up
+    response: type[Message] | None = None  # what its single response is, None over HTTP
 
     @property
     def repeatable(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from google.protobuf.message import Message
 from grpc import StatusCode
 
 from ..current import current_call
@@ -14,6 +13,7 @@ from ..errors import DependencyError, ServiceError, unimplemented
 from ..fallbacks import Cache, Cause, FallingBack, OwnMethod, Source, Static
 from ..policies.response_cache import ResponseCache
 from ..snapshot import FallbackPolicy
+from . import http_fallback
 from .environment import Dependency, Target
 from .onward import OWN, timeout_onward
 from .outgoing import Outgoing
@@ -41,13 +41,13 @@ async def same_request(outgoing: Outgoing) -> bytes:
 
 def for_target(target: Target, dependency: Dependency) -> FallingBack[Outgoing] | None:
     """The stage of a unary RPC; None where there is nothing to fall back on, and for streams."""
-    policy, response = target.policy, target.response
-    if target.kind is not Kind.UNARY or response is None:
+    policy = target.policy
+    if target.kind is not Kind.UNARY:
         return None
-    on_failure = _source(policy.fallback, target.path, response, dependency)
+    on_failure = _source(policy.fallback, target, dependency)
     when_open = None
     if policy.circuit_breaker is not None:
-        when_open = _source(policy.breaker_fallback, target.path, response, dependency)
+        when_open = _source(policy.breaker_fallback, target, dependency)
     if on_failure is None and when_open is None:
         return None
     counters = {name: dependency.counter("fallback", name, target.path) for name in ("static", "cache", "handler")}
@@ -61,11 +61,12 @@ def for_target(target: Target, dependency: Dependency) -> FallingBack[Outgoing] 
     return FallingBack(on_failure, when_open, cause, answered, dependency.outbound.degraded)
 
 
-def _source(
-    policy: FallbackPolicy | None, path: str, response: type[Message], dependency: Dependency
-) -> Source[Outgoing] | None:
+def _source(policy: FallbackPolicy | None, target: Target, dependency: Dependency) -> Source[Outgoing] | None:
     if policy is None:
         return None
+    path, response = target.path, target.response
+    if response is None:
+        return http_fallback.source(policy, dependency.name, dependency.outbound.clock)
     if policy.kind == "static":
         return Static(policy.value, response)
     if policy.kind == "cache":

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from ..client.http_client import HttpClient
 from ..client.http_request import VERBS
@@ -27,7 +27,7 @@ async def request(client: HttpClient, method: Method) -> tuple[Message, ...]:
     verb, _, template = method.path.partition(" ")
     path = dict.fromkeys(re.findall(r"{(.*?)}", template), "contract-test")
     response = await client.request(verb, template or "/contract-test", {} if verb in _WITH_BODY else None, path=path)
-    return (response.message(Struct),) if response.content else ()
+    return (response.message(Value),) if response.content else ()
 
 
 def stand_in() -> tuple[type[ServiceBase], tuple[Route, ...]]:
@@ -46,4 +46,4 @@ def _route(verb: str, method: Method) -> Route:
 
 def _method(name: str) -> Method:
     verb = name.partition(" ")[0]
-    return Method(name, "http.StandIn", name, f"serve_{verb.lower()}", Kind.UNARY, Struct, Struct)
+    return Method(name, "http.StandIn", name, f"serve_{verb.lower()}", Kind.UNARY, Struct, Value)
