@@ -56,7 +56,16 @@ CHAINS = (
         ("payments /payments.v1.PaymentService/Charge",),
     ),
     (
-        ("metrics", "total_timeout", "hedging", "circuit_breaker", "bulkhead", "attempt_timeout", "attempt_metrics"),
+        (
+            "metrics",
+            "fallback",
+            "total_timeout",
+            "hedging",
+            "circuit_breaker",
+            "bulkhead",
+            "attempt_timeout",
+            "attempt_metrics",
+        ),
         ("fx GET /rates/{base}",),
     ),
     (

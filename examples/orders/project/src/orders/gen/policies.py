@@ -258,6 +258,7 @@ POLICIES = Snapshot(
             ),
             methods={
                 "GET /rates/{base}": OutgoingPolicy(
+                    fallback=FallbackPolicy(kind="cache", ttl=600.0, max_entries=1000),
                     connect_timeout=0.1,
                     attempt_timeout=0.3,
                     total_timeout=0.45,
@@ -287,5 +288,5 @@ POLICIES = Snapshot(
         ),
     },
     fault_environments=("dev", "staging"),
-    hash="bcb61588fe415ce8",
+    hash="abfb25bc7063d5be",
 )
