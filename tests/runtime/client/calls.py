@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 from prometheus_client import CollectorRegistry
+from runtime.call import Header
 from runtime.client.chain import composed
 from runtime.client.environment import Dependency, Outbound, Target
 from runtime.client.measures import CLIENT_EVENTS, ClientMeasures
@@ -42,6 +43,7 @@ class Attempts:
         self.steps = list(steps)
         self.began: list[float] = []
         self.seen: list[Outgoing] = []
+        self.metadata: list[tuple[Header, ...]] = []  # that each went out with
         self.cancelled = 0
         self.running = 0
         self.most = 0
@@ -49,6 +51,7 @@ class Attempts:
     async def __call__(self, outgoing: Outgoing) -> None:
         self.began.append(self.clock.now())
         self.seen.append(outgoing)
+        self.metadata.append(outgoing.metadata)
         step = self.steps.pop(0) if self.steps else 0.0
         self.running += 1
         self.most = max(self.most, self.running)
