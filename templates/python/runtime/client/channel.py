@@ -168,6 +168,8 @@ def options(policy: ChannelPolicy, tls: ClientTlsPolicy | None) -> list[tuple[st
     found: list[tuple[str, int | str]] = [
         ("grpc.enable_retries", 0),  # retries are the policy's: gRPC's own would multiply them unseen
         ("grpc.service_config_disable_resolution", 1),  # which could turn them on again
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),  # or a dependency that is back were found after two minutes
         ("grpc.use_local_subchannel_pool", 1),  # or a channel would take over the connections of the one it replaces
     ]
     if policy.load_balancing != "pick_first":
