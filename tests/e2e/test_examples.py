@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -253,3 +254,25 @@ async def test_a_row_of_the_error_table_says_the_same_both_ways(
     with pytest.raises(aio.AioRpcError) as failed:
         await orders_stub.call(f"{ORDERS}/CreateOrder", {"parent": "customers/ada", "order": order})
     assert (failed.value.code(), failed.value.details()) == (StatusCode.FAILED_PRECONDITION, "Only 3 of ink left")
+
+
+def test_the_readmes_example_of_a_test_is_one(orders_project: Path, tmp_path: Path) -> None:
+    (example,) = re.findall(
+        r"^```python\n(.*?)^```", (orders_project / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    test = tmp_path / "test_of_the_readme.py"
+    test.write_text(example)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-W",
+        "error",
+        "-c",
+        str(orders_project / "pyproject.toml"),
+        str(test),
+    ]
+    done = subprocess.run(command, cwd=orders_project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(".  "), "one test, and it passed"

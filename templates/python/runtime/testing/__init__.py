@@ -9,7 +9,20 @@ from .outcome import Outcome
 from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
 from .samples import sample, variants
-from .scripted import PATIENCE, Messages, Received, Script, Scripted, answering, echoing, failing, unfinished, waiting
+from .scripted import (
+    PATIENCE,
+    Messages,
+    Received,
+    Script,
+    Scripted,
+    answering,
+    echoing,
+    failing,
+    in_turn,
+    unfinished,
+    waiting,
+)
+from .scripted_dependencies import ScriptedDependencies, scripted_dependencies
 from .serving import MECHANISMS, Served, serving, under_test
 from .virtual_clock import HurriedClock, VirtualClock
 
@@ -27,6 +40,7 @@ __all__ = [
     "RestRequest",
     "Script",
     "Scripted",
+    "ScriptedDependencies",
     "Served",
     "VirtualClock",
     "answering",
@@ -36,12 +50,14 @@ __all__ = [
     "entries",
     "failing",
     "failures",
+    "in_turn",
     "no_descriptor_left",
     "nothing_left_behind",
     "one_of_each",
     "predicates",
     "rest_request",
     "sample",
+    "scripted_dependencies",
     "serving",
     "under_test",
     "unfinished",

@@ -108,6 +108,18 @@ def waiting(until: asyncio.Event | None = None) -> Script:
     return play
 
 
+def in_turn(*scripts: Script) -> Script:
+    """Follow one script a call, in this order, and the last one for all that come after."""
+    left = iter(scripts[:-1])
+
+    async def play(received: Received) -> Messages:
+        async with aclosing(next(left, scripts[-1])(received)) as responses:
+            async for response in responses:
+                yield response
+
+    return play
+
+
 async def unfinished(*requests: Message) -> Messages:
     """A request stream that sends these messages and then stays open."""
     for request in requests:
