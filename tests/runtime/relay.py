@@ -99,8 +99,12 @@ async def relaying(target: str) -> AsyncIterator[Relay]:
     """A relay to `host:port` on a free local port."""
     relay = Relay(target)
     serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+    closing = False
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if closing:  # it was accepted just before
+            writer.transport.abort()
+            return
         serving[asyncio.create_task(relay.serve(reader, writer))] = writer
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -109,6 +113,7 @@ async def relaying(target: str) -> AsyncIterator[Relay]:
     try:
         yield relay
     finally:
+        closing = True
         server.close()
         for task, writer in serving.items():
             await _aborted(writer)  # which ends the task

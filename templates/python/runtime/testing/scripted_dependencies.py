@@ -39,7 +39,9 @@ async def scripted_dependencies(
     Policies go by `clock`: by default the event loop's; on a `HurriedClock` no backoff takes time, a `VirtualClock` stands
     still until the test turns it. Jitter is the same each time.
     """
-    policies, environ, stand_ins = definition.policies, {}, {}
+    policies = definition.policies
+    environ: dict[str, str] = {}
+    stand_ins: dict[type[AnyClient], Scripted] = {}
     async with AsyncExitStack() as stack:
         for client in clients:
             peer = await stack.enter_async_context(standing_in(client, definition.policies))
