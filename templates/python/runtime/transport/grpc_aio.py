@@ -149,6 +149,7 @@ def server_options(policy: GrpcPolicy, *, reuse_port: bool) -> list[tuple[str, i
     if policy.keepalive is not None:
         options["grpc.keepalive_time_ms"] = _ms(policy.keepalive.time)
         options["grpc.keepalive_timeout_ms"] = _ms(policy.keepalive.timeout)
+        options["grpc.http2.ping_timeout_ms"] = _ms(policy.keepalive.timeout)  # a minute otherwise, whatever that says
         options["grpc.http2.min_ping_interval_without_data_ms"] = _ms(policy.keepalive.min_ping_interval)
         options["grpc.keepalive_permit_without_calls"] = 1
     return [(name, int(value)) for name, value in options.items() if value is not None]
