@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from generator.contract.model import Contract, Rpc, Service
+from generator.document import Entry, plain
+from generator.document import Mapping as Section
 from generator.errors import Finding, InputError
 from generator.plan.error_table import peer_rows
 from generator.plan.fallbacks import Fallbacks
@@ -13,10 +15,13 @@ from generator.plan.model import DependencyPlan, OutgoingPlan
 from generator.plan.operations import operations
 from generator.plan.outgoing import resolve_calls
 from generator.spec.dependencies import ClientPolicy, Dependency
+from generator.spec.fields import fields
 from generator.spec.layers import client_layers
 from generator.spec.load import Spec
 from generator.spec.peers import PeerErrors
-from generator.spec.resolve import Resolved, resolve_client
+from generator.spec.resolve import Resolved, Setting, resolve_client
+
+_TOLD_ELSEWHERE = frozenset({"protocol", "contract", "target", "methods", *fields(ClientPolicy)})
 
 
 def dependency_contracts(spec: Spec) -> tuple[str, ...]:
@@ -69,13 +74,33 @@ def _plan(
         contract=path,
         services=services,
         policy=whole.policy,
-        settings=(*whole.settings, *settings_of(spec, faults_of_dependency(spec, name))),
+        settings=(
+            *_of_connections(spec, name),
+            *whole.settings,
+            *settings_of(spec, faults_of_dependency(spec, name)),
+        ),
         calls=calls,
         faults=tuple(fault for _, fault in faults_of_dependency(spec, name)),
         place=spec.key_place("spec", "dependencies", name),
         domain=known.domain if known else "",
         errors=peer_rows(known.spec) if known else (),
     )
+
+
+def _of_connections(spec: Spec, name: str) -> Iterator[Setting]:
+    """What the dependency's keys beside its policy say, value by value: they hold for its connections as a whole."""
+    block = spec.block("spec", "dependencies", name)
+    for key in fields(Dependency):
+        if block is not None and key in block.entries and key not in _TOLD_ELSEWHERE:
+            yield from _values(key, block.entries[key])
+
+
+def _values(path: str, entry: Entry) -> Iterator[Setting]:
+    if isinstance(entry.node, Section):
+        for key, inner in entry.node.entries.items():
+            yield from _values(f"{path}.{key}", inner)
+    else:
+        yield Setting(path, plain(entry.node), "dependency", entry.place)
 
 
 def _rpcs(services: tuple[Service, ...]) -> tuple[Rpc, ...]:

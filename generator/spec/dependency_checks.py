@@ -55,6 +55,15 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     yield from _target(path, dependency)
     if protocol == "http":
         yield from check_http(path, dependency)
+    if protocol == "grpc":
+        yield from _connections(path, dependency)
+
+
+def _connections(path: Path, dependency: Dependency) -> Iterator[Found]:
+    replaced = dependency.max_connection_age is not None or dependency.tls.mode != "off"
+    if "max_connection_age_grace" in dependency.model_fields_set and not replaced:
+        message = "has no effect without maxConnectionAge or tls"
+        yield (*path, "maxConnectionAgeGrace"), "useless-key", message, "connections are not replaced otherwise"
     keepalive = dependency.keepalive
     if keepalive is not None and 0 < keepalive.time < SHORTEST_KEEPALIVE:
         message = f"{format_duration(keepalive.time)} is less than {format_duration(SHORTEST_KEEPALIVE)}"

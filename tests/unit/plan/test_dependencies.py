@@ -74,6 +74,17 @@ def test_a_dependency_has_its_services_its_policy_and_the_line_of_each_value(tmp
     ]
 
 
+def test_what_holds_for_its_connections_is_told_with_its_line_too(tmp_path: Path) -> None:
+    text = f"{STOCK}      tls: {{mode: tls, ca: ca.crt}}\n      maxConnectionAge: 5m\n"
+    (stock,) = plan(tmp_path, text).dependencies
+    told = [(each.path, each.value, each.level, each.place.line if each.place else 0) for each in stock.settings]
+    assert told[:3] == [
+        ("tls.mode", "tls", "dependency", 7),
+        ("tls.ca", "ca.crt", "dependency", 7),
+        ("maxConnectionAge", "5m", "dependency", 8),
+    ]
+
+
 def test_what_is_called_is_not_served(tmp_path: Path) -> None:
     made = plan(tmp_path, STOCK)
     assert [method.rpc.path for method in made.methods] == ["/shop.Shop/Buy"]

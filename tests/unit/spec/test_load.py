@@ -156,6 +156,10 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
             "useless-key: spec.dependencies.a.tls.ca has no effect with mode: off",
         ),
         (
+            "dependencies: {a: {contract: b.proto, target: b, maxConnectionAgeGrace: 1m}}",
+            "useless-key: spec.dependencies.a.maxConnectionAgeGrace: has no effect without maxConnectionAge or tls",
+        ),
+        (
             "dependencies: {a: {contract: b.proto, target: b, loadBalancing: random}}",
             "2:67: wrong-value: spec.dependencies.a.loadBalancing: the text 'random' is not one of pick_first, round_robin",
         ),
