@@ -14,7 +14,7 @@ import grpc
 
 from ..call import Header
 from ..definition import Definition, Method
-from ..snapshot import ClientTlsPolicy, TlsPolicy
+from ..snapshot import ClientTlsPolicy, Snapshot, TlsPolicy
 
 if TYPE_CHECKING:
     from .certificates import Authority, Issued
@@ -43,13 +43,7 @@ class ServedTls:
 
     def called_by(self, policy: ClientTlsPolicy) -> ClientTlsPolicy:
         """The policy of a client as the server takes it: with the test's own certificates in place of the named ones."""
-        folder = Path(self.policy.certificate).parent
-        ca = folder / "peers.crt"
-        ca.write_bytes(self.authority.certificate)
-        names = {"ca": str(ca), "server_name": "localhost" if policy.server_name else ""}
-        if policy.certificate:
-            names["certificate"], names["private_key"] = self.authority.issue("caller").write(folder, "caller")
-        return ClientTlsPolicy(**names)
+        return locally(policy, self.authority, Path(self.policy.certificate).parent)
 
     def rotate(self) -> bytes:
         """Put another certificate and its key in the place of the served ones; gives the certificate, DER."""
@@ -82,7 +76,9 @@ class Credentials:
 
 @asynccontextmanager
 async def provided(definition: Definition) -> AsyncIterator[tuple[Definition, Credentials]]:
-    """The definition with local issuers and certificates in place of its own, and who may call everything of it."""
+    """The definition with local issuers and certificates in place of its own, and of those that it shows to dependencies; and who
+    may call everything of it.
+    """
     async with AsyncExitStack() as stack:
         policies = definition.policies
         issuers: tuple[Issuer, ...] = ()
@@ -96,7 +92,32 @@ async def provided(definition: Definition) -> AsyncIterator[tuple[Definition, Cr
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             served = certified(definition, folder, mutual=bool(policies.tls.client_ca))
             definition = replace(definition, policies=replace(definition.policies, tls=served.policy))
+        if any(policy.tls is not None for policy in policies.dependencies.values()):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            definition = replace(definition, policies=_with_files(definition.policies, folder))
         yield definition, Credentials(definition, issuers, served.welcome if served else None, served)
+
+
+def _with_files(policies: Snapshot, folder: Path) -> Snapshot:
+    """The policies with certificates that are there for calls to dependencies, in place of the declared ones."""
+    from .certificates import Authority  # only here: it takes long to import
+
+    authority = Authority()
+    dependencies = {
+        name: policy if policy.tls is None else replace(policy, tls=locally(policy.tls, authority, folder))
+        for name, policy in policies.dependencies.items()
+    }
+    return replace(policies, dependencies=dependencies)
+
+
+def locally(policy: ClientTlsPolicy, authority: Authority, folder: Path) -> ClientTlsPolicy:
+    """The policy of a client with that authority and a certificate of it, written into the folder, and `localhost`."""
+    ca = folder / "peers.crt"
+    ca.write_bytes(authority.certificate)
+    names = {"ca": str(ca), "server_name": "localhost" if policy.server_name else ""}
+    if policy.certificate:
+        names["certificate"], names["private_key"] = authority.issue("caller").write(folder, "caller")
+    return ClientTlsPolicy(**names)
 
 
 def certified(definition: Definition, folder: Path, *, mutual: bool) -> ServedTls:
