@@ -36,6 +36,10 @@ class Wire(Protocol):
         """Send one message of a response stream; returns when the transport's buffer has room for the next."""
 
 
+Encode = Callable[[Message | None], None]
+"""Makes the bytes of a unary response, which go out once the chain has come to its end. Raises ServiceError (INTERNAL)
+where the response is missing, or has no such form."""
+
 WireT = TypeVar("WireT", bound=Wire)
 
 
@@ -48,6 +52,7 @@ class Call:
 
     __slots__ = (
         "_abort_with",
+        "_encode",
         "_headers_sent",
         "_request",
         "_spawn",
@@ -92,6 +97,7 @@ class Call:
         route: str | None = None,
         client_timeout: float | None = None,
         spawn: Callable[[Coroutine[Any, Any, Any]], asyncio.Task[Any]] = asyncio.ensure_future,
+        encode: Encode | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.loop = loop  # kept, as asking for it again is a system call
@@ -120,6 +126,7 @@ class Call:
         self.fell_back: Mapping[str, str] = _NOTHING  # dependencies that a fallback has answered for, and its kind
         self.error: ServiceError | None = None  # how the call ended, None for well; set by the boundary
         self._wire = wire
+        self._encode = encode
         self._request: Message | None = None
         self._headers_sent = False
         self._spawn = spawn
@@ -213,6 +220,11 @@ class Call:
             self.sent += 1
         else:
             self.response = message
+
+    def encode(self) -> None:
+        """Make the bytes of a unary response. Raises ServiceError where it has none."""
+        if self._encode is not None and not self.method.kind.streams_responses:
+            self._encode(self.response)
 
     def end(self, error: ServiceError) -> None:
         """Cancel the call from outside and have it answer with `error`: the drain's last step."""

@@ -38,6 +38,8 @@ ORDER: tuple[str, ...] = (
 )
 """Every place in the chain, outermost first. A user's stage may stand before or after any of them."""
 
+_ENCODED_AROUND = "drain_gate"  # the outermost stage that is no observer; every method has it
+
 
 class Stage(Protocol):
     """Wraps a call to its completion: work before, `await proceed(call)`, work after."""
@@ -88,11 +90,24 @@ def arrange(built_in: Sequence[NamedStage], own: Sequence[UserStage], method: Me
 
 
 def compose(chain: Sequence[NamedStage], innermost: Endpoint) -> Endpoint:
-    """The chain around the innermost endpoint, as one endpoint."""
+    """The chain around the innermost endpoint, as one endpoint.
+
+    A unary response becomes bytes inside the stages that measure and log: one that cannot be sent is no success.
+    """
     endpoint = innermost
     for named in reversed(chain):
         endpoint = _around(named.stage, endpoint)
+        if named.name == _ENCODED_AROUND:
+            endpoint = _encoding(endpoint)
     return endpoint
+
+
+def _encoding(proceed: Endpoint) -> Endpoint:
+    async def encode(call: Call) -> None:
+        await proceed(call)
+        call.encode()
+
+    return encode
 
 
 def _around(stage: Stage, proceed: Endpoint) -> Endpoint:

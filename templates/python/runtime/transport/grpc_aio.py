@@ -174,7 +174,7 @@ class _Methods:
 class _GrpcWire:
     """A call's wire: its one request message, which has arrived already, or the stream of them."""
 
-    __slots__ = ("_context", "_message_type", "_request", "_streamed", "headers_sent")
+    __slots__ = ("_context", "_message_type", "_request", "_streamed", "answer", "encoded", "headers_sent")
 
     def __init__(self, context: Context, message_type: type[Message], request: bytes | None) -> None:
         """`request` is None for a request stream."""
@@ -183,6 +183,8 @@ class _GrpcWire:
         self._request = request
         self._streamed = request is None
         self.headers_sent = False
+        self.answer: Message | None = None  # the response that `encoded` is of
+        self.encoded: bytes | None = None
 
     async def receive(self) -> Message | None:
         if self._streamed:
@@ -204,6 +206,11 @@ class _GrpcWire:
             await self._context.write(raw)
         except aio.BaseError as error:
             raise caller_gone() from error
+
+    def encode(self, response: Message | None) -> None:
+        """Keep the bytes of a unary response. Raises ServiceError."""
+        self.encoded = _encoded(response)
+        self.answer = response
 
     async def _read(self) -> bytes | None:
         try:
@@ -235,13 +242,11 @@ def _rpc_handler(
             certificate=certificate(context),
             client_timeout=_client_timeout(context),
             spawn=spawn,
+            encode=wire.encode,
         )
         await endpoint(call)
-        if call.error is None and not call.headers and not call.trailers and call.response is not None:
-            try:
-                return call.response.SerializeToString()
-            except EncodeError:  # met again, and answered, in the general way
-                return await _finish(call, wire, context, table)
+        if call.error is None and not call.headers and not call.trailers and call.response is wire.answer is not None:
+            return wire.encoded
         return await _finish(call, wire, context, table)
 
     async def serve_stream(_: object, context: Context) -> bytes | None:
@@ -255,6 +260,7 @@ def _rpc_handler(
             certificate=certificate(context),
             client_timeout=_client_timeout(context),
             spawn=spawn,
+            encode=wire.encode,
         )
         await endpoint(call)
         return await _finish(call, wire, context, table)
@@ -274,7 +280,9 @@ async def _finish(call: Call, wire: _GrpcWire, context: Context, table: ErrorTab
     raw: bytes | None = None
     if error is None and not call.method.kind.streams_responses:
         try:
-            raw = _encoded(call.response)
+            if call.response is None or call.response is not wire.answer:  # a stage has put another in its place
+                wire.encode(call.response)
+            raw = wire.encoded
         except ServiceError as fault:
             error = fault
     if call.headers and not wire.headers_sent:

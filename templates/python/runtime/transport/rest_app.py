@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from grpc import StatusCode
 
-from ..call import Call, Wire
+from ..call import Call, Encode, Wire
 from ..definition import Definition, Kind, Route
 from ..errors import ServiceError
 from ..metadata import Metadata, is_request_id
@@ -149,7 +149,7 @@ class RestApp:
     async def _call(self, exchange: Exchange, found: Match[ServedRoute]) -> None:
         served = found.target
         wire = served.wire(exchange, found.values, exchange.query)
-        call = self._incoming(exchange, served.route, wire)
+        call = self._incoming(exchange, served.route, wire, wire.encode)
         await served.endpoint(call)
         error = call.error
         if call.trailers and exchange.head.takes_trailers:
@@ -185,7 +185,7 @@ class RestApp:
             answer = answer_of(call.error, call.metadata, self._table)
             await wire.end_with(call.error, self._shape.frame(answer, call.trace_id))
 
-    def _incoming(self, exchange: Exchange, route: Route, wire: Wire) -> Call:
+    def _incoming(self, exchange: Exchange, route: Route, wire: Wire, encode: Encode | None = None) -> Call:
         return Call(
             route.method,
             "rest",
@@ -196,15 +196,16 @@ class RestApp:
             route=route.template,
             client_timeout=exchange.head.timeout,
             spawn=self._spawn,
+            encode=encode,
         )
 
     def _succeed(self, call: Call, served: ServedRoute, wire: RestWire, exchange: Exchange) -> Awaitable[None]:
-        try:
-            content_type, body = served.encode(call.response, wire.form)
-        except ValueError:
-            _LOG.exception("a response of %s cannot be encoded", call.method.path)
-            error = ServiceError(StatusCode.INTERNAL, "the response cannot be encoded")
-            return self._fail(call, error, wire, exchange)
+        if call.response is None or call.response is not wire.answer:  # a stage has put another in its place
+            try:
+                wire.encode(call.response)
+            except ServiceError as error:
+                return self._fail(call, error, wire, exchange)
+        content_type, body = wire.encoded
         headers = [(b"content-type", content_type), *response_headers(call.headers)]
         if served.raw_response:
             return exchange.respond(200, headers, body)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
+from grpc import StatusCode
 
 from ..call import Header
 from ..definition import Bind, Kind, Route
+from ..errors import ServiceError
 from ..pipeline import Endpoint
 from ..protojson.answer_form import AS_EVER, AnswerForm
 from ..protojson.codec import CodecFor, read_body
@@ -20,6 +23,7 @@ from .framing import ARRAY, Framing, framing_for
 from .http_head import response_headers
 from .query import Query
 
+_LOG = logging.getLogger(__name__)
 _NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
@@ -71,10 +75,12 @@ class RestWire:
     `form` is how the caller wants the answer, once its query has been read.
     """
 
-    __slots__ = ("_exchange", "_query", "_received", "_served", "_values", "form")
+    __slots__ = ("_exchange", "_query", "_received", "_served", "_values", "answer", "encoded", "form")
 
     def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
         self.form = AS_EVER
+        self.answer: Message | None = None  # the response that `encoded` is of
+        self.encoded = (b"", b"")  # its content type and its bytes
         self._served = served
         self._exchange = exchange
         self._values = values
@@ -93,6 +99,15 @@ class RestWire:
 
     async def send(self, message: Message) -> None:
         raise TypeError("a unary response is no stream")
+
+    def encode(self, response: Message | None) -> None:
+        """Keep the content type and the bytes of a unary response. Raises ServiceError."""
+        try:
+            self.encoded = self._served.encode(response, self.form)
+        except ValueError as error:
+            _LOG.exception("a response of %s cannot be encoded", self._served.route.method.path)
+            raise ServiceError(StatusCode.INTERNAL, "the response cannot be encoded") from error
+        self.answer = response
 
     def _read_query(self) -> Query:
         """The query, which the answer is written by too. Raises ServiceError."""
