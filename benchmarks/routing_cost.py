@@ -10,11 +10,10 @@ import json
 import random
 import sys
 import time
-from dataclasses import dataclass
 
 from shop.gen.routes import ROUTES
 from shop.runtime.definition import Route
-from shop.runtime.transport.routing import Match, Router
+from shop.runtime.routing import Match, Router
 
 SIZES = (10, 100, 1000)  # routes
 _CALLS = 5000  # of one sample
@@ -27,24 +26,19 @@ _OF_A_RESOURCE = (
 )  # HTTP method, segments behind the collection, custom verb, and what stands for both in a path
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    route: Route
-
-
-def _routes(count: int) -> tuple[list[_Target], list[tuple[str, str]]]:
+def _routes(count: int) -> tuple[list[Route], list[tuple[str, str]]]:
     """So many routes, five for each resource, and a request for each: its HTTP method and its path."""
-    targets, requests = [], []
+    routes, requests = [], []
     for number in range(count):
         collection = f"resources{number // len(_OF_A_RESOURCE)}"
         verb, behind, suffix, filled = _OF_A_RESOURCE[number % len(_OF_A_RESOURCE)]
         segments = ("v1", "shops", "*", collection, *behind)
-        targets.append(_Target(Route(verb, "/" + "/".join(segments), segments, suffix, (), "", "", ROUTES[0].method)))
+        routes.append(Route(verb, "/" + "/".join(segments), segments, suffix, (), "", "", ROUTES[0].method))
         requests.append((verb, f"/v1/shops/eu/{collection}{filled}"))
-    return targets, requests
+    return routes, requests
 
 
-def _sample(router: Router[_Target], requests: list[tuple[str, str]]) -> float:
+def _sample(router: Router, requests: list[tuple[str, str]]) -> float:
     """CPU seconds of one look-up."""
     match = router.match
     began = time.process_time()
@@ -58,10 +52,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=20)
     given = parser.parse_args()
-    routers: dict[int, tuple[Router[_Target], list[tuple[str, str]]]] = {}
+    routers: dict[int, tuple[Router, list[tuple[str, str]]]] = {}
     for size in SIZES:
-        targets, requests = _routes(size)
-        router = Router(targets)
+        routes, requests = _routes(size)
+        router = Router(routes)
         assert all(isinstance(router.match(*request), Match) for request in requests)
         routers[size] = router, random.Random(size).choices(requests, k=_CALLS)
     samples: dict[int, list[float]] = {size: [] for size in SIZES}

@@ -311,7 +311,7 @@ ErrorMapper.__call__ = _telling
     ),
     Mutation(
         "paths that stay percent-encoded",
-        "runtime/transport/routing.py",
+        "runtime/routing.py",
         "def _decode(segment):\n    return segment\n",
         "test_requests_and_responses_arrive_as_they_were_sent",
     ),
@@ -352,7 +352,7 @@ Call.requests = _all_first
     Mutation(
         "a route that is not the contract's",
         "gen/routes.py",
-        "from dataclasses import replace\n\nROUTES = (replace(ROUTES[0], segments=('v2', 'all')), *ROUTES[1:])\n",
+        "from dataclasses import replace\n\nROUTES = (replace(ROUTES[0], segments=('v2', 'all')), *ROUTES[1:])\nROUTER = Router(ROUTES)\n",
         "test_every_route_of_the_contract_is_served_and_no_other",
     ),
     Mutation(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from google.api import field_behavior_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, field_mask_pb2, message_factory
 from runtime.definition import Definition, Kind, Method, Route, ServiceBase
+from runtime.routing import Router
 from runtime.snapshot import ValidationPolicy
 
 from tests.runtime import sample_service
@@ -119,4 +120,4 @@ def definition() -> Definition:
         Route("POST", f"/v1/{method.handler}", ("v1", method.handler), "", (), "*", "", method) for method in METHODS
     )
     policies = replace(base.policies, methods=methods)
-    return replace(base, name="checked", services=(CheckedBase,), routes=routes, policies=policies)
+    return replace(base, name="checked", services=(CheckedBase,), router=Router(routes), policies=policies)

@@ -14,6 +14,7 @@ from grpc import StatusCode
 from runtime.call import Call
 from runtime.definition import Application, Capture, Definition, ErrorTable, Kind, Method, Route, ServiceBase
 from runtime.errors import ErrorRow, ServiceError, TableError
+from runtime.routing import Router
 from runtime.snapshot import (
     AdminPolicy,
     DeadlinePolicy,
@@ -191,7 +192,7 @@ def definition(**policies: Any) -> Definition:
     return Definition(
         name="sample",
         services=(SampleBase,),
-        routes=ROUTES,
+        router=Router(ROUTES),
         errors=ERRORS,
         policies=replace(POLICIES, **policies),
         open_clients=no_clients,

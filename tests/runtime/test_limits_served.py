@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from grpc import StatusCode
 from runtime.definition import Kind, Route
+from runtime.routing import Router
 from runtime.snapshot import IdempotencyPolicy, MethodPolicy, RateLimitKeyPolicy, RateLimitPolicy
 from runtime.testing import Entry, Scripted, VirtualClock, answering, entries, serving, waiting
 
@@ -17,10 +18,12 @@ from tests.runtime.sample_service import CHAT, ECHO, GATHER, POLICIES, ROUTES, N
 
 EVERYTHING = replace(
     definition(),
-    routes=(
-        *ROUTES,
-        Route("POST", "/v1/gather", ("v1", "gather"), "", (), "*", "", GATHER),
-        Route("GET", "/v1/chat", ("v1", "chat"), "", (), "", "", CHAT),
+    router=Router(
+        (
+            *ROUTES,
+            Route("POST", "/v1/gather", ("v1", "gather"), "", (), "*", "", GATHER),
+            Route("GET", "/v1/chat", ("v1", "chat"), "", (), "", "", CHAT),
+        )
     ),
 )
 WAYS = entries(EVERYTHING)

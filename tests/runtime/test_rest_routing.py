@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
 
 import pytest
-from runtime.definition import Route
-from runtime.transport.routing import BadPathError, Match, NoMatch, Router
+from runtime.routing import UPGRADE, BadPathError, Match, NoMatch, Router
 
-from tests.runtime.wire_service import Wire, definition, route, serving
-
-
-@dataclass(frozen=True)
-class Target:
-    route: Route
+from tests.runtime.wire_service import CHAT, Wire, definition, route, serving
 
 
-def router(*templates: str, verb: str = "GET") -> Router[Target]:
-    return Router([Target(route(verb, template)) for template in templates])
+def router(*templates: str, verb: str = "GET") -> Router:
+    return Router([route(verb, template) for template in templates])
 
 
-def found(routes: Router[Target], path: str, verb: str = "GET") -> tuple[str, tuple[str, ...]] | None:
+def found(routes: Router, path: str, verb: str = "GET") -> tuple[str, tuple[str, ...]] | None:
     match = routes.match(verb, path)
-    return (match.target.route.template, match.values) if isinstance(match, Match) else None
+    return (routes.routes[match.place].template, match.values) if isinstance(match, Match) else None
 
 
 ROUTER_ORDERS = list(itertools.permutations(["/v1/a/b", "/v1/a/{x}", "/v1/{x}/b", "/v1/{x}/{y}", "/v1/{x=**}"]))
@@ -141,27 +134,33 @@ def test_a_custom_verb_is_one_only_where_it_is_registered() -> None:
 
 
 def test_a_custom_verb_of_another_method_is_no_data() -> None:
-    routes = Router([Target(route("GET", "/v1/{x}")), Target(route("POST", "/v1/{x}:go"))])
+    routes = Router([route("GET", "/v1/{x}"), route("POST", "/v1/{x}:go")])
     assert routes.match("GET", "/v1/a:go") == NoMatch(("POST",))
     assert found(routes, "/v1/a%3Ago") == ("/v1/{x}", ("a:go",))
     assert routes.match("POST", "/v1/a:stop") == NoMatch(("GET", "HEAD"))
 
 
 def test_a_known_path_under_another_method_says_which_it_has() -> None:
-    routes = Router([Target(route("GET", "/v1/{x}")), Target(route("DELETE", "/v1/a")), Target(route("PUT", "/v1/b"))])
+    routes = Router([route("GET", "/v1/{x}"), route("DELETE", "/v1/a"), route("PUT", "/v1/b")])
     assert routes.match("POST", "/v1/a") == NoMatch(("DELETE", "GET", "HEAD"))
     assert routes.match("POST", "/v1/c") == NoMatch(("GET", "HEAD"))
     assert found(routes, "/v1/a") == ("/v1/{x}", ("a",))
 
 
 def test_head_is_served_by_get_and_a_custom_star_takes_any_method() -> None:
-    routes = Router([Target(route("GET", "/v1/a")), Target(route("*", "/v1/b"))])
+    routes = Router([route("GET", "/v1/a"), route("*", "/v1/b")])
     assert found(routes, "/v1/a", "HEAD") == ("/v1/a", ())
     assert found(routes, "/v1/b", "PURGE") == ("/v1/b", ())
 
 
-def test_the_first_of_two_routes_alike_serves() -> None:
-    assert found(router("/v1/{x}", "/v1/{y}"), "/v1/a") == ("/v1/{x}", ("a",))
+def test_an_upgrade_finds_what_is_bidirectional_whatever_method_that_has() -> None:
+    routes = Router(
+        [route("GET", "/v1/a"), route("POST", "/v1/{x}", CHAT), route("*", "/v1/any"), route("GET", "/v1/b", CHAT)]
+    )
+    assert found(routes, "/v1/a", UPGRADE) == ("/v1/{x}", ("a",))
+    assert found(routes, "/v1/b", UPGRADE) == ("/v1/b", ())
+    assert found(routes, "/v1/any", UPGRADE) == ("/v1/{x}", ("any",))
+    assert routes.match("DELETE", "/v1/c") == NoMatch(("POST",))
 
 
 def test_matching_does_not_cost_more_with_more_routes() -> None:

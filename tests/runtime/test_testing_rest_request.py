@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from google.rpc.context.attribute_context_pb2 import AttributeContext
 from google.rpc.error_details_pb2 import ErrorInfo
 from runtime.definition import Capture, Kind, Method, Route
+from runtime.routing import Router
 from runtime.testing import RestRequest, entries, rest_request, sample
 from runtime.testing.annotations import route_of
 from runtime.testing.rest_request import carried, carried_back
@@ -176,5 +177,5 @@ def test_a_route_that_no_request_reaches_is_no_entry() -> None:
 def served(*templates: str) -> dict[str, tuple[str, ...]]:
     """What `**` stands for in the entries of these routes."""
     routes = [route(template) for template in templates]
-    over_rest = [entry for entry in entries(replace(definition(), routes=tuple(routes))) if entry.route is not None]
+    over_rest = [entry for entry in entries(replace(definition(), router=Router(routes))) if entry.route is not None]
     return {entry.template or "": entry.rest for entry in over_rest}

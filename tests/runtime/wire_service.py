@@ -18,6 +18,7 @@ from grpc import aio
 from grpc_tools import protoc
 from runtime.call import Call
 from runtime.definition import Capture, Definition, Kind, Method, Route, ServiceBase
+from runtime.routing import Router
 from runtime.server import running
 from runtime.settings import Settings
 
@@ -283,7 +284,7 @@ def definition(routes: tuple[Route, ...] = ROUTES, **policies: Any) -> Definitio
         base,
         name="wire",
         services=(WireBase,),
-        routes=routes,
+        router=Router(routes),
         policies=replace(base.policies, methods=methods, **policies),
     )
 

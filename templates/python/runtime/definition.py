@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .client.environment import Outbound
     from .pipeline import UserStage
     from .protojson.codec import Generated
+    from .routing import Router
 
 
 class Kind(enum.Enum):
@@ -108,7 +109,7 @@ class Definition:
 
     name: str
     services: tuple[type[ServiceBase], ...]
-    routes: tuple[Route, ...]
+    router: Router
     errors: ErrorTable
     policies: Snapshot
     open_clients: Callable[[Outbound], AbstractAsyncContextManager[Any]]
@@ -117,6 +118,11 @@ class Definition:
     openapi: Path | None = None  # the document of the REST side, None for none to serve
     stages: Sequence[UserStage] = ()  # of whoever's templates it was generated from
     fallbacks: tuple[type[DependencyFallbacks], ...] = ()  # of which the application must have one each
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Every REST route, in contract order."""
+        return self.router.routes
 
     @property
     def methods(self) -> tuple[Method, ...]:

@@ -15,6 +15,7 @@ from ..client.grpc_client import GrpcClient
 from ..client.http_client import HttpClient
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, Route, ServiceBase
+from ..routing import Router
 from ..snapshot import DependencyPolicy, MethodPolicy, ObservabilityPolicy, Snapshot, TlsPolicy
 from ..targets import target_variable
 from . import http_calls
@@ -213,7 +214,7 @@ def _definition(client: type[AnyClient], policies: Snapshot, declared: Dependenc
     definition = Definition(
         name=client.DEPENDENCY,
         services=bases,
-        routes=routes,
+        router=Router(routes),
         errors=ErrorTable(domain=domain_of(client), rows={}, by_code={}),
         policies=replace(policies, methods=methods, tls=served, observability=_all_ears(declared, policies)),
         open_clients=_none,

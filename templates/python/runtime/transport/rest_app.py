@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from grpc import StatusCode
@@ -17,6 +16,7 @@ from ..errors import ServiceError
 from ..metadata import Metadata, is_request_id
 from ..pipeline import Endpoint
 from ..protojson.codec import CodecFor
+from ..routing import UPGRADE, BadPathError, Match
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader
@@ -24,7 +24,6 @@ from .faults import head_too_large, invalid, no_route, upgrade_required, wrong_v
 from .http_head import response_headers
 from .pages import PAGE_METHODS, Pages
 from .rest_wire import RestWire, ServedRoute, StreamWire
-from .routing import BadPathError, Match, Router
 from .web_socket_wire import WebSocketWire, check_upgrade
 
 Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
@@ -67,13 +66,13 @@ class RestApp:
         }
         ignore = policy.unknown_fields == "ignore"
 
-        def served(route: Route, verb: str) -> ServedRoute:
-            endpoint, bind = endpoints[route.method.path], definition.bindings(route)
-            return ServedRoute(replace(route, verb=verb), endpoint, codec_for, bind, ignore_unknown=ignore)
-
-        routes = definition.routes
-        self._router = Router(served(route, route.verb) for route in routes)
-        self._sockets = Router(served(route, "GET") for route in routes if route.method.kind is Kind.BIDI)
+        self._router = definition.router
+        self._served = [
+            ServedRoute(
+                route, endpoints[route.method.path], codec_for, definition.bindings(route), ignore_unknown=ignore
+            )
+            for route in definition.routes
+        ]
         self._pages = Pages(definition.name, definition.openapi, self._is_literal)
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -112,16 +111,17 @@ class RestApp:
     def _routed(self, exchange: Exchange) -> Awaitable[None]:
         verb, path = exchange.verb, exchange.path
         try:
-            if exchange.upgrades and verb == "GET" and isinstance(bound := self._sockets.match(verb, path), Match):
-                return self._converse(exchange, bound)
+            if exchange.upgrades and verb == "GET" and isinstance(bound := self._router.match(UPGRADE, path), Match):
+                return self._converse(exchange, self._served[bound.place], bound.values)
             found = self._router.match(verb, path)
         except BadPathError:
             return self._refuse(exchange, invalid("path", "has a malformed percent-encoding"))
         if isinstance(found, Match):
-            if found.target.route.method.kind is Kind.BIDI:
+            served = self._served[found.place]
+            if served.route.method.kind is Kind.BIDI:
                 return self._refuse(exchange, upgrade_required(), _UPGRADE)
-            return self._call(exchange, found)
-        if verb == "GET" and found.allow and isinstance(self._sockets.match(verb, path), Match):
+            return self._call(exchange, served, found.values)
+        if verb == "GET" and found.allow and isinstance(self._router.match(UPGRADE, path), Match):
             return self._refuse(exchange, upgrade_required(), _UPGRADE)
         if found.allow or (verb == "OPTIONS" and path == "*"):
             return self._no_method(exchange, found.allow)
@@ -144,11 +144,10 @@ class RestApp:
     def _is_literal(self, path: str) -> bool:
         """Whether a route has that very path, without variables."""
         found = self._router.match("GET", path)
-        return isinstance(found, Match) and not {"*", "**"} & set(found.target.route.segments)
+        return isinstance(found, Match) and not {"*", "**"} & set(self._router.routes[found.place].segments)
 
-    async def _call(self, exchange: Exchange, found: Match[ServedRoute]) -> None:
-        served = found.target
-        wire = served.wire(exchange, found.values, exchange.query)
+    async def _call(self, exchange: Exchange, served: ServedRoute, values: Sequence[str]) -> None:
+        wire = served.wire(exchange, values, exchange.query)
         call = self._incoming(exchange, served.route, wire, wire.encode)
         await served.endpoint(call)
         error = call.error
@@ -163,19 +162,19 @@ class RestApp:
         else:
             await self._succeed(call, served, wire, exchange)
 
-    async def _converse(self, exchange: Exchange, found: Match[ServedRoute]) -> None:
+    async def _converse(self, exchange: Exchange, served: ServedRoute, values: Sequence[str]) -> None:
         """Serve a bidirectional call: whatever becomes of it is said over the WebSocket."""
         try:
             await check_upgrade(exchange)
         except ServiceError as error:
             await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
             return
-        held = self._held.get(found.target.route.method.path)
-        wire = WebSocketWire(found.target, exchange, found.values, exchange.query, limit=self._limit, held=held)
-        call = self._incoming(exchange, found.target.route, wire)
+        held = self._held.get(served.route.method.path)
+        wire = WebSocketWire(served, exchange, values, exchange.query, limit=self._limit, held=held)
+        call = self._incoming(exchange, served.route, wire)
         wire.headers = call.headers
         try:
-            await found.target.endpoint(call)
+            await served.endpoint(call)
         except asyncio.CancelledError:
             await wire.leave()
             raise

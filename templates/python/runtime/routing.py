@@ -1,17 +1,25 @@
-"""Which route serves a path: a trie over path segments, the most specific template first."""
+"""Which route serves a path: a trie over path segments, the most specific template first.
+
+The generated routes are compiled into one when their module is imported.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
-from ..definition import Capture, Route
+from .definition import Capture, Kind, Route
+
+UPGRADE: Final = "GET, upgraded"
+"""What stands for the HTTP method of a request that opens a WebSocket: every bidirectional RPC's routes have it too."""
 
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MAX_COLONS = 16  # that may begin a custom verb; further ones are data
+_WANTED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"HEAD": ("HEAD", "GET", "*"), UPGRADE: (UPGRADE,)})
 _SLASH = re.compile(r"(%2[Ff])")
 
 
@@ -19,20 +27,10 @@ class BadPathError(Exception):
     """The path's percent-encoding is malformed, or what it encodes is no UTF-8."""
 
 
-class Routed(Protocol):
-    """Whatever a router finds by its route."""
+class Match(NamedTuple):
+    """The place among the routes of the one that serves a path, and what its variables captured, decoded, in their order."""
 
-    @property
-    def route(self) -> Route: ...
-
-
-Target = TypeVar("Target", bound=Routed)
-
-
-class Match(NamedTuple, Generic[Target]):
-    """What serves a path, and what the path's variables captured: decoded text by the route's captures."""
-
-    target: Target
+    place: int
     values: tuple[str, ...]
 
 
@@ -43,32 +41,37 @@ class NoMatch:
     allow: tuple[str, ...]
 
 
-_Leaf: TypeAlias = dict[str, dict[str, Target]]  # by custom verb, then by HTTP method
+_Leaf: TypeAlias = dict[str, dict[str, int]]  # the route's place, by custom verb, then by HTTP method
 
 
 @dataclass(slots=True)
-class _Node(Generic[Target]):
-    literals: dict[str, _Node[Target]] = field(default_factory=dict)
-    one: _Node[Target] | None = None  # "*"
-    many: dict[tuple[str, ...], _Leaf[Target]] = field(default_factory=dict)  # "**", by what stands after it
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    one: _Node | None = None  # "*"
+    many: dict[tuple[str, ...], _Leaf] = field(default_factory=dict)  # "**", by what stands after it
     open_ends: dict[int, list[tuple[str, ...]]] = field(default_factory=dict)  # those of `many` with "*", by length
     longest: int = 0  # of the ends in `many`
-    leaf: _Leaf[Target] = field(default_factory=dict)
+    leaf: _Leaf = field(default_factory=dict)
 
 
-class Router(Generic[Target]):
+class Router:
     """Routes by path. A look-up walks the path's segments; the number of routes does not matter to it.
 
-    Of two routes alike, the first declared serves.
+    No two routes are alike: the generator has seen to that.
     """
 
-    def __init__(self, targets: Iterable[Target]) -> None:
-        self._root: _Node[Target] = _Node()
-        for target in targets:
-            route = target.route
-            self._leaf(route.segments).setdefault(route.suffix, {}).setdefault(route.verb, target)
+    __slots__ = ("_root", "routes")
 
-    def match(self, verb: str, path: str) -> Match[Target] | NoMatch:
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = routes
+        self._root = _Node()
+        for place, route in enumerate(routes):
+            verbs = self._leaf(route.segments).setdefault(route.suffix, {})
+            verbs[route.verb] = place
+            if route.method.kind is Kind.BIDI:
+                verbs[UPGRADE] = place
+
+    def match(self, verb: str, path: str) -> Match | NoMatch:
         """The route for an HTTP method and a raw path (percent-encoded, without its query).
 
         Segments are taken literal before `*` before `**`, from left to right, among the routes of the method; HEAD
@@ -81,17 +84,17 @@ class Router(Generic[Target]):
             raise BadPathError
         raw = path[1:].split("/") if path != "/" else []
         allow: set[str] = set()
-        wanted = (verb, "GET", "*") if verb == "HEAD" else (verb, "*")
+        wanted = _WANTED.get(verb) or (verb, "*")
         for segments, suffix in _readings(raw):
             decoded = [_decode(segment) for segment in segments] if escaped else segments
-            target = _find(self._root, decoded, 0, _Wanted(suffix, wanted, allow))
-            if target is not None:
-                return Match(target, _captured(target.route, segments))
+            place = _find(self._root, decoded, 0, _Wanted(suffix, wanted, allow))
+            if place is not None:
+                return Match(place, _captured(self.routes[place], segments))
             if suffix and allow:  # a verb of another method's: here it is one, and so no data
                 break
         return NoMatch(_allowed(allow))
 
-    def _leaf(self, segments: tuple[str, ...]) -> _Leaf[Target]:
+    def _leaf(self, segments: tuple[str, ...]) -> _Leaf:
         node = self._root
         for position, segment in enumerate(segments):
             if segment == "**":
@@ -104,7 +107,7 @@ class Router(Generic[Target]):
         return node.leaf
 
 
-def _end(node: _Node[Target], end: tuple[str, ...]) -> _Leaf[Target]:
+def _end(node: _Node, end: tuple[str, ...]) -> _Leaf:
     """The leaf of what stands after the node's `**`."""
     if "*" in end and end not in node.many:
         ends = node.open_ends.setdefault(len(end), [])
@@ -132,7 +135,7 @@ class _Wanted:
     allow: set[str]
 
 
-def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
+def _find(node: _Node, segments: list[str], at: int, wanted: _Wanted) -> int | None:
     """What serves the segments from `at` on, the most specific place first. An empty segment matches nothing."""
     end = len(segments)
     while at < end and not node.many:  # as long as there is one way only: most paths are found here
@@ -144,7 +147,7 @@ def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) ->
         else:
             break
         at += 1
-    found: Target | None = None
+    found: int | None = None
     if at == end:
         found = _chosen(node.leaf, wanted)
     elif segment := segments[at]:
@@ -158,7 +161,7 @@ def _find(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) ->
     return found
 
 
-def _find_many(node: _Node[Target], segments: list[str], at: int, wanted: _Wanted) -> Target | None:
+def _find_many(node: _Node, segments: list[str], at: int, wanted: _Wanted) -> int | None:
     """What serves the segments from `at` on by a `**`, the longest end first."""
     if not all(segments[at:]):
         return None
@@ -174,14 +177,14 @@ def _find_many(node: _Node[Target], segments: list[str], at: int, wanted: _Wante
     return None
 
 
-def _chosen(leaf: _Leaf[Target], wanted: _Wanted) -> Target | None:
-    targets = leaf.get(wanted.suffix)
-    if targets is None:
+def _chosen(leaf: _Leaf, wanted: _Wanted) -> int | None:
+    places = leaf.get(wanted.suffix)
+    if places is None:
         return None
     for verb in wanted.verbs:
-        if (target := targets.get(verb)) is not None:
-            return target
-    wanted.allow.update(targets)
+        if (place := places.get(verb)) is not None:
+            return place
+    wanted.allow.update(places)
     return None
 
 
@@ -220,4 +223,4 @@ def _decode_keeping_slashes(segment: str) -> str:
 
 
 def _allowed(verbs: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(verbs | {"HEAD"} if "GET" in verbs else verbs))
+    return tuple(sorted((verbs | {"HEAD"} if "GET" in verbs else verbs) - {UPGRADE}))
