@@ -41,7 +41,8 @@ def document(plan: Plan) -> dict[str, object]:
     responses = errors.error_responses(plan)
     headers = parameters.header_parameters(plan.spec.body.observability.propagate.metadata, _languages(plan))
     required = security.requirements(plan)
-    surface = Surface(plan.contract, schemas, responses, plan.spec.body.errors.rest, headers, required)
+    methods = {method.rpc.path: method for method in plan.methods}
+    surface = Surface(plan.contract, schemas, responses, plan.spec.body.errors.rest, headers, required, methods)
     schemes = security.schemes(plan)
     served = [route.rpc.full_name.rpartition(".")[0] for route in plan.routes]
     services = [service.service for service in plan.services if service.service.full_name in served]

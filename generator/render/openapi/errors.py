@@ -9,6 +9,7 @@ from google.rpc.error_details_pb2 import BadRequest
 
 from generator.plan.error_table import placeholders
 from generator.plan.model import ErrorRowPlan, Plan
+from generator.render.openapi import mechanisms
 from generator.render.openapi.error_bodies import BODY, SCHEMAS, Fault, body, media_type, phrase
 from generator.render.openapi.scalars import Schema
 from generator.spec.codes import canonical_codes
@@ -99,7 +100,7 @@ def _of_runtime(plan: Plan) -> Iterator[Fault]:
         Fault("UNAVAILABLE", 503, "DRAINING", "the server is shutting down", {}, retry_after=1.0),
         Fault("DEADLINE_EXCEEDED", 504, "DEADLINE_EXCEEDED", "the deadline has passed", {}),
     )
-    for fault in (*faults, *(_OF_AUTH if plan.spec.body.auth is not None else ())):
+    for fault in (*faults, *(_OF_AUTH if plan.spec.body.auth is not None else ()), *mechanisms.faults(plan)):
         yield _with_row(fault, rows.get(fault.code))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Field, Kind
-from generator.plan.model import RoutePlan
-from generator.render.openapi import parameters, samples, well_known
+from generator.plan.model import MethodPlan, RoutePlan
+from generator.render.openapi import mechanisms, parameters, samples, well_known
 from generator.render.openapi.descriptions import summary
 from generator.render.openapi.error_bodies import stream_error
 from generator.render.openapi.errors import ErrorResponses
@@ -33,6 +33,7 @@ class Surface:
     error_shape: str
     headers: Sequence[parameters.Header]
     security: Mapping[str, list[Schema]]  # by RPC path; public ones are left out
+    methods: Mapping[str, MethodPlan]  # by RPC path
 
 
 def operation(surface: Surface, route: RoutePlan, path: SpelledPath, *, tag: str, name: str, method: str) -> Schema:
@@ -56,7 +57,8 @@ def operation(surface: Surface, route: RoutePlan, path: SpelledPath, *, tag: str
         *parameters.query_parameters(surface.contract, route),
     ]
     shared: list[Schema] = [{"$ref": f"#/components/parameters/{header.component}"} for header in surface.headers]
-    found["parameters"] = [*own, *shared]
+    key = mechanisms.key_parameter(surface.methods[rpc.path])
+    found["parameters"] = [*own, *([] if key is None else [key]), *shared]
     if rpc.kind is Kind.BIDI:
         found["x-websocket"] = _frames(surface, route)
     elif rule.body:
@@ -138,7 +140,8 @@ def _responses(surface: Surface, route: RoutePlan, *, head: bool) -> Schema:
         opened = {"101": {"description": "The WebSocket is open."}}
         return {**opened, **surface.errors.of(_OPENING)}
     guarded = REASONS if route.rpc.path in surface.security else ()
-    errors = surface.errors.of((*(_WITH_BODY if route.rule.body else _ALWAYS), *guarded))
+    refused = mechanisms.refusals(surface.methods[route.rpc.path])
+    errors = surface.errors.of((*(_WITH_BODY if route.rule.body else _ALWAYS), *guarded, *refused))
     if head:
         without_body = {name: {"description": "An error; its body is left out."} for name in errors}
         return {"200": {"description": "As for GET, without the body."}, **without_body}
