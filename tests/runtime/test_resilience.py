@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from runtime.client.latency import Latency
-from runtime.resilience import WINDOW, Resilience
+from runtime.clock import every
+from runtime.resilience import LOOK_EVERY, WINDOW, Resilience
 from runtime.snapshot import ScorePolicy
 from runtime.testing import VirtualClock
 
@@ -19,7 +20,7 @@ class Judged:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.heard: list[tuple[float, bool]] = []
-        self.made = Resilience(POLICY, self.clock, lambda score, degraded: self.heard.append((score, degraded)))
+        self.made = Resilience(POLICY, lambda score, degraded: self.heard.append((score, degraded)))
 
     async def window(self, failed: int = 0, total: int = 20) -> float:
         for position in range(total):
@@ -31,11 +32,8 @@ class Judged:
 @asynccontextmanager
 async def judged() -> AsyncIterator[Judged]:
     made = Judged()
-    before = asyncio.all_tasks()
-    async with made.made:
-        await made.clock.advance(0.0)
+    async with every(made.clock, LOOK_EVERY, made.made.look):
         yield made
-    assert asyncio.all_tasks() == before
     assert made.clock.waiting == 0
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography.x509 import load_pem_x509_certificates
 
-from .clock import Clock, Timer
+from .clock import Clock, every
 from .snapshot import TlsPolicy
 from .starting import StartError
 from .watched_files import WatchedFiles
@@ -61,21 +61,9 @@ class Certificates:
         context.sni_callback = choose
         return context
 
-    @asynccontextmanager
-    async def watched(self, clock: Clock) -> AsyncIterator[None]:
-        """Look at the files now and then while inside, so that what is known of their expiry is so."""
-        timer: Timer
-
-        def look() -> None:
-            nonlocal timer
-            self.current()
-            timer = clock.call_later(CHECK_EVERY, look)
-
-        timer = clock.call_later(CHECK_EVERY, look)
-        try:
-            yield
-        finally:
-            timer.cancel()
+    def watched(self, clock: Clock) -> AbstractAsyncContextManager[None]:
+        """Looks at the files now and then while inside, so that what is known of their expiry is so."""
+        return every(clock, CHECK_EVERY, lambda _: self.current())
 
     def _read(self) -> Material:
         material = _read(self._policy)

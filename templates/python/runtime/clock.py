@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 
@@ -43,3 +44,23 @@ class LoopClock:
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call back once that much time has passed."""
         return self._loop.call_later(seconds, callback)
+
+
+@asynccontextmanager
+async def every(clock: Clock, seconds: float, look: Callable[[float], object]) -> AsyncIterator[None]:
+    """Call `look` every so many seconds while inside, with the seconds that it came late by."""
+    timer: Timer
+    due = clock.now() + seconds
+
+    def tick() -> None:
+        nonlocal due, timer
+        now = clock.now()
+        late, due = now - due, now + seconds
+        timer = clock.call_later(seconds, tick)
+        look(late)
+
+    timer = clock.call_later(seconds, tick)
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from .clock import Clock
 from .policies.health_score import ENOUGH_CALLS, HealthScore, LatencyShares, error_rate_signal, usage_signal
 from .snapshot import ScorePolicy
 
@@ -17,6 +14,9 @@ WINDOW: Final = 10.0
 """Seconds that a score is taken over."""
 
 _LOOKS: Final = 10  # at the limits, in a window
+
+LOOK_EVERY: Final = WINDOW / _LOOKS
+"""Seconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,17 +31,16 @@ class Signal:
 
 
 class Resilience:
-    """Collects a window's signals, and judges at its end. Runs inside its `async with`.
+    """Collects a window's signals, and judges at its end, the last `look` of a window; one is due every LOOK_EVERY.
 
     `fill` is how full each limit is, from 0 to 1; `business` is the owner's own gauge, from 0 to 1.
     """
 
-    def __init__(self, policy: ScorePolicy, clock: Clock, heard: Callable[[float, bool], None] | None = None) -> None:
+    def __init__(self, policy: ScorePolicy, heard: Callable[[float, bool], None] | None = None) -> None:
         self.fill: list[Callable[[], float]] = []
         self.business: Callable[[], float] | None = None
         self.signals: Mapping[str, Signal] = {}
         self._policy = policy
-        self._clock = clock
         self._heard = heard
         self._weights = {
             "errorRate": policy.error_rate,
@@ -54,18 +53,7 @@ class Resilience:
         self._failed = 0
         self._latencies: dict[str, LatencyShares] = {}
         self._fills = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._judge())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        self._looks = 0
 
     def degraded(self) -> bool:
         """Whether the service does only what matters most, and falls back where it can."""
@@ -95,11 +83,12 @@ class Resilience:
             },
         }
 
-    async def _judge(self) -> None:
-        while True:
-            for _ in range(_LOOKS):
-                await self._clock.sleep(WINDOW / _LOOKS)
-                self._fills += max((fill() for fill in self.fill), default=0.0)
+    def look(self, late: float = 0.0) -> None:
+        """Look at the limits; the last look of a window ends it."""
+        self._fills += max((fill() for fill in self.fill), default=0.0)
+        self._looks += 1
+        if self._looks == _LOOKS:
+            self._looks = 0
             self._end()
 
     def _end(self) -> None:

@@ -17,7 +17,7 @@ from .call import Call
 from .client.environment import Outbound
 from .client.measures import ClientMeasures
 from .client.reachability import Probe, reach
-from .clock import Clock, LoopClock
+from .clock import Clock, LoopClock, every
 from .definition import Application, ApplicationFactory, Definition, DependencyFallbacks, Method, ServiceBase
 from .errors import unimplemented
 from .health import Health
@@ -27,7 +27,7 @@ from .logs import Clock as WallClock
 from .logs import LineWriter
 from .measures import Measures, uncounted
 from .pipeline import Endpoint, UserStage, arrange, compose, handler_endpoint
-from .resilience import Resilience
+from .resilience import LOOK_EVERY, Resilience
 from .settings import Settings
 from .shared import Shared
 from .shutdown import shut_down
@@ -129,7 +129,7 @@ class Server:
         self._fallbacks.update(match_fallbacks(self.definition, composed))
         if self._resilience is not None:
             self._resilience.business = composed.business
-            self.shared.opened.append(self._resilience)
+            self.shared.opened.append(every(self._clock or LoopClock(), LOOK_EVERY, self._resilience.look))
         environment = self._environment(match_handlers(self.definition, composed))
         endpoints = self._endpoints(composed.stages, environment)
         certificates = self._certificates(environment.clock)
@@ -190,7 +190,7 @@ class Server:
         policy, measures = self.definition.policies.score, self.measures
         if policy is None:
             return None
-        return Resilience(policy, self._clock or LoopClock(), None if measures is None else measures.judged())
+        return Resilience(policy, None if measures is None else measures.judged())
 
     async def operate(self, name: str, action: str) -> Mapping[str, object] | None:
         """The operator's word to a circuit breaker, as `breakers.Operate` has it."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from grpc import StatusCode
 
 from ..call import Call
 from ..classification import SPENT_REASON
-from ..clock import Clock
+from ..clock import every
 from ..cpus import CpuUse
 from ..definition import Method
 from ..errors import ServiceError
@@ -34,37 +31,18 @@ _SHEDDABLE = RANKS["SHEDDABLE"]
 
 
 class Watch:
-    """Looks at the process from inside: how late the event loop wakes it up, and how busy the CPUs are.
+    """Looks at the process from inside, and tells each of `shedders`: how late the event loop is, how busy the CPUs are."""
 
-    Runs inside its `async with`, and tells each of `shedders`.
-    """
-
-    def __init__(self, clock: Clock, cpu: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], cpu: Callable[[], float]) -> None:
         self.shedders: list[Shedder] = []
-        self._clock = clock
+        self._now = now
         self._cpu = cpu
-        self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _look(self) -> None:
-        clock = self._clock
-        while True:
-            due = clock.now() + INTERVAL
-            await clock.sleep(INTERVAL)
-            now = clock.now()
-            cpu = self._cpu()
-            for shedder in self.shedders:
-                shedder.observe(now, now - due, cpu)
+    def look(self, late: float) -> None:
+        """Look, as the event loop lets this be called so many seconds late."""
+        now, cpu = self._now(), self._cpu()
+        for shedder in self.shedders:
+            shedder.observe(now, late, cpu)
 
 
 class LoadShedding:
@@ -118,8 +96,8 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
     shared = environment.shared
 
     def watched() -> Watch:
-        watch = Watch(environment.clock, CpuUse().read)
-        shared.opened.append(watch)
+        watch = Watch(environment.clock.now, CpuUse().read)
+        shared.opened.append(every(environment.clock, INTERVAL, watch.look))
         return watch
 
     def shedder(policy: SheddingPolicy) -> Shedder:
