@@ -33,6 +33,15 @@ class Endless(Wire):
         async for message in self.count(None, call):
             yield message
 
+    async def gather(self, requests: AsyncIterator[Any], call: Call) -> Any:
+        """Reads nothing."""
+        print(json.dumps({"begun": True}), flush=True)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print(json.dumps({"cancelled_after": 0}), flush=True)
+            raise
+
 
 def _patient() -> Any:
     made = definition()

@@ -222,6 +222,8 @@ def test_the_policy_becomes_channel_arguments() -> None:
     options = dict(server_options(policy, reuse_port=True))
     assert options == {
         "grpc.so_reuseport": 1,
+        "grpc.http2.bdp_probe": 0,
+        "grpc.http2.lookahead_bytes": 256 << 10,
         "grpc.max_receive_message_length": 1000,
         "grpc.max_metadata_size": 2000,
         "grpc.absolute_max_metadata_size": 2000,

@@ -42,6 +42,7 @@ Spawn: TypeAlias = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 
 _LOG = logging.getLogger(__name__)
 _ANSWER_BUDGET = 8192 - 512  # bytes of trailers: what a gRPC client takes by default, less the transport's own
+_AHEAD = 256 << 10  # bytes of a call that are taken in before anybody reads them; of a message that has begun, all
 _LINGER = 0.05  # seconds without a new call before the server stops, and for clients to hear of it
 _MAX_LINGERS = 20
 _NO_DEADLINE = 366 * 86400.0  # seconds; a longer time-out is a client's way to say "none"
@@ -139,6 +140,8 @@ def server_options(policy: GrpcPolicy, *, reuse_port: bool) -> list[tuple[str, i
     """The policy as gRPC core's channel arguments."""
     options: dict[str, float | None] = {
         "grpc.so_reuseport": int(reuse_port),
+        "grpc.http2.bdp_probe": 0,  # which lets a caller send 16 MiB ahead of a handler that does not read
+        "grpc.http2.lookahead_bytes": _AHEAD,
         "grpc.max_receive_message_length": policy.max_message_bytes,
         "grpc.max_metadata_size": policy.max_metadata_bytes,
         "grpc.absolute_max_metadata_size": policy.max_metadata_bytes,  # core refuses at random between the two

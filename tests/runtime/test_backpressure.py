@@ -1,4 +1,4 @@
-"""A reader that stops costs a bounded amount of memory in every form of stream, and its leaving ends the handler."""
+"""Who does not read costs a bounded amount of memory, in every form of stream and both directions, and leaving ends the handler."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from grpc import aio
+from runtime.definition import Method
+from runtime.testing.client import start
 from websockets.frames import Frame, Opcode
 
 from tests.runtime.server_process import ServerProcess, started
 from tests.runtime.stream_process import MESSAGES
+from tests.runtime.wire_service import CHAT, COUNT, GATHER, Item
 
 MIB = 1 << 20
 PAUSE = 5.0  # seconds without reading
@@ -69,6 +73,44 @@ async def test_a_reader_that_stops_holds_memory_and_its_leaving_cancels_the_hand
         writer.transport.abort()
         cancelled_after = json.loads(await asyncio.to_thread(process.line))["cancelled_after"]
         assert 40_000 < cancelled_after < MESSAGES - 1
+
+
+@pytest.mark.parametrize("method", [COUNT, CHAT], ids=lambda method: method.name)
+async def test_a_grpc_caller_that_stops_reading_holds_memory_too(method: Method, tmp_path: Path) -> None:
+    with started(tmp_path, module="tests.runtime.stream_process") as process:
+        process.serve()
+        async with aio.insecure_channel(f"127.0.0.1:{process.serving['grpc_port']}") as channel:
+            warm = start(channel, method, None if method is CHAT else [Item(i32=1)])
+            await warm.read()
+            warm.cancel()
+            json.loads(await asyncio.to_thread(process.line))
+
+            before = memory(process)
+            call = start(channel, method, None if method is CHAT else [Item(i32=1)])
+            await call.read()
+            assert await growth(process, before) < 16 * MIB
+            for _ in range(50_000):  # it goes on where it stood
+                await call.read()
+            call.cancel()
+            cancelled_after = json.loads(await asyncio.to_thread(process.line))["cancelled_after"]
+        assert 40_000 < cancelled_after < MESSAGES - 1
+
+
+async def test_a_grpc_caller_is_held_back_by_a_handler_that_does_not_read(tmp_path: Path) -> None:
+    with started(tmp_path, module="tests.runtime.stream_process") as process:
+        process.serve()
+        async with aio.insecure_channel(f"127.0.0.1:{process.serving['grpc_port']}") as channel:
+            call, sent = start(channel, GATHER), 0
+            assert json.loads(await asyncio.to_thread(process.line)) == {"begun": True}
+            before = memory(process)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PAUSE):
+                    for sent in range(MESSAGES):  # noqa: B007 - how far it came is asked below
+                        await call.write(Item(name="x" * 1000))
+            assert memory(process) - before < 16 * MIB
+            assert sent < MIB // 1000
+            call.cancel()
+            assert json.loads(await asyncio.to_thread(process.line)) == {"cancelled_after": 0}
 
 
 async def test_pings_of_a_peer_that_does_not_read_hold_memory(tmp_path: Path) -> None:
