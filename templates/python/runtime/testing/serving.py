@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..client.environment import Outbound
 from ..clock import Clock
@@ -19,6 +19,9 @@ from ..snapshot import DeadlinePolicy, MethodPolicy
 from .client import Addresses, Client, connected
 from .credentials import HOST, provided
 from .scripted import PATIENCE
+
+if TYPE_CHECKING:
+    from ..tracing import Tracing
 
 _ROOM = 4 << 20  # bytes
 _METADATA_ROOM = 16 << 10  # bytes
@@ -62,17 +65,18 @@ async def serving(
     clock: Clock | None = None,
     environment: str = "production",
     writer: LineWriter | None = None,
+    tracing: Tracing | None = None,
 ) -> AsyncIterator[Served]:
     """Serve the definition with that application (`app.py`'s, or a `Scripted`'s) on free local ports.
 
     Where the service asks who calls, or speaks TLS, a local issuer and an authority stand in for the declared ones, and
     the client is let in everywhere. Shut down without waits at the end. Policies go by `clock`, for a test a
-    `VirtualClock`; by default by the event loop's. The access log goes to `writer`, and nowhere without one.
+    `VirtualClock`; by default by the event loop's. The access log goes to `writer`, spans to `tracing`, and nowhere without.
     """
     settings = Settings(host=HOST, admin_host=HOST, environment=environment)
     async with (
         provided(definition) as (local, credentials),
-        running(local, application, settings, clock=clock, writer=writer) as server,
+        running(local, application, settings, clock=clock, writer=writer, tracing=tracing) as server,
     ):
         addresses = Addresses(
             grpc=f"{HOST}:{server.grpc_port}",
