@@ -1,7 +1,7 @@
 """`python -m tests.runtime.sample_process`: the sample service as a process of its own, for the tests of signals.
 
 SAMPLE_LIFECYCLE holds changes to the lifecycle policy as JSON; SAMPLE_FAULT names something wrong with the application;
-SAMPLE_NEEDS is the URL of a dependency.
+SAMPLE_NEEDS is the URL of a dependency. With SAMPLE_SCORE, each process judges itself by the failures of its handlers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runtime.client.environment import Outbound
 from runtime.client.http_transport import connection
 from runtime.definition import Application
 from runtime.lifecycle import main
-from runtime.snapshot import BreakerPolicy, DependencyPolicy
+from runtime.snapshot import BreakerPolicy, DependencyPolicy, ScorePolicy
 
 from tests.runtime.sample_service import ECHO, POLICIES, Note, Sample, definition
 
@@ -37,6 +37,8 @@ class Restless(Sample):
         match request.text:
             case "pid":
                 return Note(number=os.getpid())
+            case "fail":
+                raise OSError(f"{os.getpid()}")
             case "die":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "block":
@@ -103,10 +105,13 @@ async def application(clients: Any) -> AsyncIterator[Application]:
 if __name__ == "__main__":
     changes = json.loads(os.environ.get("SAMPLE_LIFECYCLE", "{}"))
     guarded = {ECHO.path: dataclasses.replace(POLICIES.methods[ECHO.path], breaker=BreakerPolicy(failure_threshold=3))}
+    by_failures = ScorePolicy(threshold=75, error_rate=1.0, dependency_latency=0.0, saturation=0.0, business=0.0)
+    score = by_failures if "SAMPLE_SCORE" in os.environ else None
     needs = {"needed": DependencyPolicy(NEEDS)} if NEEDS else {}
     declared = definition(
         lifecycle=dataclasses.replace(POLICIES.lifecycle, **changes),
         dependencies=needs,
-        methods=POLICIES.methods | guarded,
+        methods=POLICIES.methods | ({} if score else guarded),
+        score=score,
     )
     raise SystemExit(main(dataclasses.replace(declared, open_clients=clients_of), application))

@@ -96,6 +96,8 @@ async def test_under_load_a_store_that_stalls_does_what_is_declared_until_it_is_
             assert await _load(served.client, "before") == {"OK"}
             stop(redis)
             assert await _load(served.client, "without it") == expected
+            metrics = await served.client.admin_page("/metrics")
+            assert f'holdfast_server_store_failures_total{{stage="rate_limit",then="{on_error}"}} 50.0' in metrics
             go_on(redis)
             before = redis.ask("DBSIZE")
             await clock.advance(PAUSE)

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
@@ -110,6 +111,23 @@ def test_metrics_add_up_across_workers_and_outlive_a_worker(tmp_path: Path) -> N
         until(lambda: sum(worker["restarts"] for worker in workers(server)) == 1, "no restart")
         assert total() == sum(counts.values())
         assert "holdfast_worker_restarts_total 1.0" in server.admin("/metrics").text
+
+
+def test_the_worst_score_of_all_workers_is_shown(tmp_path: Path) -> None:
+    def shown() -> dict[str, Any]:
+        found: dict[str, Any] = server.admin("/healthz").json().get("resilience", {})
+        return found
+
+    with started(tmp_path, WORKERS="2", SAMPLE_SCORE="1") as server, server.serve().echo() as echo:
+        pid = echo(Note(text="pid")).number
+        (failing,) = (worker["worker"] for worker in workers(server) if worker["pid"] == pid)
+        for _ in range(20):
+            with pytest.raises(grpc.RpcError):
+                echo(Note(text="fail"))
+        until(lambda: shown().get("degraded") is True, "the failing worker's score is not shown")  # after its window
+        assert (shown()["worker"], shown()["score"]) == (failing, 0.0)
+        assert "20 of " in shown()["signals"]["errorRate"]["why"]
+        assert server.admin("/readyz").status_code == 200
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:

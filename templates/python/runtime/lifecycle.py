@@ -115,6 +115,7 @@ class Process:
             writer=self._writer,
             tracing=tracing,
             with_admin=self._pipes is None,
+            on_judged=None if self._pipes is None else self._tell_score,
         )
         code = await self._started(server)
         serving = code == 0 and self._signal is None
@@ -175,11 +176,15 @@ class Process:
         if self._pipes is not None:
             ready = server.health.ready
             self._obeying = asyncio.create_task(self._pipes.obey(server.operate))
-            self._pipes.tell({**serving, "ready": ready}, last=ready)
+            self._pipes.tell({**serving, "ready": ready})
             if not ready:
                 self._telling = asyncio.create_task(_tell_ready(server, self._pipes))
             return
         announce(serving)
+
+    def _tell_score(self, resilience: Mapping[str, object]) -> None:
+        if self._pipes is not None:
+            self._pipes.tell({"resilience": resilience})
 
     def _on_signal(self, loop: asyncio.AbstractEventLoop) -> Callable[[int, FrameType | None], None]:
         def received(number: int, frame: FrameType | None) -> None:
@@ -257,7 +262,7 @@ async def _tell_ready(server: Server, pipes: worker_pipes.WorkerPipes) -> None:
     """Tell the supervisor once this worker is ready."""
     async for ready in server.health.watch(WHOLE_SERVER):
         if ready:
-            pipes.tell({"ready": True}, last=True)
+            pipes.tell({"ready": True})
             return
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .clock import Clock
 from .line import Lines
+from .measures import uncounted
 from .policies.gcra import Gcra
 from .policies.rate_limit import RateLimit, Verdict
 from .policies.sliding_window import SlidingWindow
@@ -22,9 +23,17 @@ class Limiter:
     """`local` is what counts where `store` fails, None where `lenient` says whether calls are admitted uncounted."""
 
     def __init__(
-        self, limit: RateLimit, store: RateLimitStore, local: RateLimitStore | None, clock: Clock, *, lenient: bool
+        self,
+        limit: RateLimit,
+        store: RateLimitStore,
+        local: RateLimitStore | None,
+        clock: Clock,
+        *,
+        lenient: bool,
+        count_failed: Callable[[], None] = uncounted,
     ) -> None:
         self._store = store
+        self._count_failed = count_failed
         self._local = local
         self._lenient = lenient
         self._lines = Lines(limit, self._ask, clock)
@@ -40,6 +49,7 @@ class Limiter:
         try:
             return await self._store.admit(key)
         except StoreError:
+            self._count_failed()
             if self._local is not None:
                 return await self._local.admit(key)
             if self._lenient:
@@ -47,8 +57,17 @@ class Limiter:
             raise
 
 
-def limiter(policy: RateLimitPolicy, clock: Clock, redis: Callable[[str], RedisStore], prefix: str) -> Limiter:
-    """The limit of a policy; `redis` gives the store of that name, in which it is kept under `prefix`."""
+def limiter(
+    policy: RateLimitPolicy,
+    clock: Clock,
+    redis: Callable[[str], RedisStore],
+    prefix: str,
+    count_failed: Callable[[], None] = uncounted,
+) -> Limiter:
+    """The limit of a policy; `redis` gives the store of that name, in which it is kept under `prefix`.
+
+    `count_failed` counts each time that this store fails.
+    """
     limit = RateLimit(
         None if policy.rate is None else Gcra(policy.rate, policy.burst),
         None if policy.window_limit is None else SlidingWindow(policy.window_limit, policy.window),
@@ -60,4 +79,5 @@ def limiter(policy: RateLimitPolicy, clock: Clock, redis: Callable[[str], RedisS
 
     shared = RedisRateLimits(redis(policy.store), prefix, limit, policy.store_timeout)
     counts = policy.on_store_error == "localFallback"
-    return Limiter(limit, shared, local if counts else None, clock, lenient=policy.on_store_error == "allow")
+    lenient = policy.on_store_error == "allow"
+    return Limiter(limit, shared, local if counts else None, clock, lenient=lenient, count_failed=count_failed)

@@ -17,6 +17,7 @@ HEALTH_SCORE: Final = "holdfast_health_score"
 DEGRADED: Final = "holdfast_degraded"
 BREAKER_TRANSITIONS: Final = "holdfast_server_circuit_breaker_transitions"
 FALLBACKS: Final = "holdfast_server_fallbacks"
+STORE_FAILURES: Final = "holdfast_server_store_failures"
 UNMAPPED_ERRORS: Final = "holdfast_server_unmapped_errors"
 CERTIFICATE_EXPIRY: Final = "holdfast_tls_certificate_expiry_timestamp_seconds"
 WORKERS_SERVING: Final = "holdfast_workers_serving"
@@ -83,6 +84,12 @@ class Measures:
             registry=self.registry,
         )
         self._fallbacks = Counter(FALLBACKS, "Calls that a fallback answered.", ("rpc_method",), registry=self.registry)
+        self._store_failures = Counter(
+            STORE_FAILURES,
+            "Calls that a stage's shared store failed, by what was done in its place (onStoreError).",
+            ("stage", "then"),
+            registry=self.registry,
+        )
         self._unmapped = Counter(
             UNMAPPED_ERRORS,
             "Exceptions of handlers that are in no error table.",
@@ -121,6 +128,10 @@ class Measures:
         """Counts one call that a fallback answered."""
         return self._fallbacks.labels(method).inc
 
+    def store_failure(self, stage: str, then: str) -> Callable[[], None]:
+        """Counts one call that the stage's store failed; `then` is what the policy says for that."""
+        return self._store_failures.labels(stage, then).inc
+
     def unmapped(self, method: str) -> Callable[[], None]:
         """Counts one exception that no table maps."""
         return self._unmapped.labels(method).inc
@@ -144,5 +155,5 @@ class Measures:
         return CONTENT_TYPE_LATEST, generate_latest(self.registry)
 
 
-def uncounted(value: float = 0.0) -> None:
+def uncounted(*_: object) -> None:
     """Stands in for a counter or a gauge where metrics are off."""

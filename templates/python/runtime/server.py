@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,9 @@ class Server:
         tracing: Any = None,
         with_admin: bool = True,
         clock: Clock | None = None,
+        on_judged: Callable[[Mapping[str, object]], None] | None = None,
     ) -> None:
+        """`on_judged` hears what `/healthz` shows of the resilience score, each time that there is a new one."""
         policies = definition.policies
         self.definition = definition
         self.settings = settings
@@ -91,6 +93,7 @@ class Server:
         self.chains: dict[str, tuple[str, ...]] = {}  # the stages of each RPC by its path, outermost first
         self._gate = Gate()
         self._clock = clock
+        self._on_judged = on_judged
         self._writer = writer
         self._random = random.Random()  # noqa: S311 - jitter and ids, no secrets
         self._faulty = False  # whether faults are injected
@@ -187,10 +190,18 @@ class Server:
         )
 
     def _judge(self) -> Resilience | None:
-        policy, measures = self.definition.policies.score, self.measures
+        policy, on_judged = self.definition.policies.score, self._on_judged
         if policy is None:
             return None
-        return Resilience(policy, None if measures is None else measures.judged())
+        note = uncounted if self.measures is None else self.measures.judged()
+
+        def heard(score: float, degraded: bool) -> None:
+            note(score, degraded)
+            if on_judged is not None:
+                on_judged(made.report())
+
+        made = Resilience(policy, heard)
+        return made
 
     async def operate(self, name: str, action: str) -> Mapping[str, object] | None:
         """The operator's word to a circuit breaker, as `breakers.Operate` has it."""

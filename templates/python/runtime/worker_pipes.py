@@ -20,21 +20,20 @@ VARIABLE: Final = "HOLDFAST_WORKER"
 
 @dataclass(frozen=True, slots=True)
 class WorkerPipes:
-    """`ready` says that the worker serves, and that it is ready; `alive` is never written, it ends with the supervisor.
+    """`telling` takes what the worker says of itself; `alive` is never written, it ends with the supervisor.
 
     `orders` is a socket, over which the supervisor passes on what an operator asks of each worker.
     """
 
-    ready: int
+    telling: int
     alive: int
     orders: int
 
-    def tell(self, event: Mapping[str, object], *, last: bool) -> None:
-        """Say what this worker does now; `ready` in it, whether calls may be sent to it."""
-        with suppress(BrokenPipeError):  # the supervisor has gone: `alive` tells, too
-            os.write(self.ready, json_line(event))
-        if last:
-            os.close(self.ready)
+    def tell(self, event: Mapping[str, object]) -> None:
+        """Say what this worker does now: `ready` in it, whether calls may be sent to it; `resilience`, its last score."""
+        os.set_blocking(self.telling, False)
+        with suppress(BrokenPipeError, BlockingIOError):  # the supervisor has gone, or is stuck: `alive` tells, too
+            os.write(self.telling, json_line(event))  # whole or not at all, as short as it is
 
     async def obey(self, operate: Operate) -> None:
         """Do what is asked, and answer, for as long as there is a supervisor."""
@@ -52,7 +51,7 @@ class WorkerPipes:
 
     def variable(self) -> str:
         """The value of VARIABLE."""
-        return f"{self.ready},{self.alive},{self.orders}"
+        return f"{self.telling},{self.alive},{self.orders}"
 
 
 def inherited(environ: Mapping[str, str]) -> WorkerPipes | None:
@@ -60,8 +59,8 @@ def inherited(environ: Mapping[str, str]) -> WorkerPipes | None:
     value = environ.get(VARIABLE)
     if not value:
         return None
-    ready, alive, orders = value.split(",")
-    return WorkerPipes(int(ready), int(alive), int(orders))
+    telling, alive, orders = value.split(",")
+    return WorkerPipes(int(telling), int(alive), int(orders))
 
 
 class Orders:

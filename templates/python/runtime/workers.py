@@ -102,21 +102,23 @@ class Worker:
     ready: bool = False
     restarts: int = 0
     orders: Orders | None = None
+    resilience: Mapping[str, Any] | None = None  # its last score, as `/healthz` shows it
 
     def detail(self) -> dict[str, object]:
         """What `/healthz` shows of it."""
         pid = self.process.pid if self.process is not None else None
         return {"worker": self.number, "pid": pid, "serving": self.serving, "restarts": self.restarts}
 
+    def told(self, line: bytes) -> None:
+        """Take in what the worker says of itself."""
+        said = json.loads(line)
+        self.ready = said.get("ready", self.ready)
+        self.resilience = said.get("resilience", self.resilience)
 
-def _is_ready(line: bytes) -> bool:
-    """What a worker says of itself."""
-    return bool(line) and bool(json.loads(line)["ready"])
-
-
-async def _until_ready(worker: Worker, lines: asyncio.StreamReader) -> None:
-    while not worker.ready and (line := await lines.readline()):
-        worker.ready = _is_ready(line)
+    async def listen(self, lines: asyncio.StreamReader) -> None:
+        """Take in what it says until its end."""
+        while line := await lines.readline():
+            self.told(line)
 
 
 @dataclass(slots=True)
@@ -210,35 +212,36 @@ class Supervisor:
 
     async def _one_life(self, worker: Worker) -> int:
         """Spawn the worker's process and see it end; returns its exit code, negative for a signal's number."""
-        ready, ready_to = os.pipe()
+        heard, telling = os.pipe()
         orders, orders_of = socket.socketpair()
-        pipes = WorkerPipes(ready_to, self._alive[0], orders_of.fileno())
+        pipes = WorkerPipes(telling, self._alive[0], orders_of.fileno())
         process = await asyncio.create_subprocess_exec(
             *self.plan.command,
             env={**os.environ, **self._environ, VARIABLE: pipes.variable()},
-            pass_fds=(pipes.ready, pipes.alive, pipes.orders),
+            pass_fds=(pipes.telling, pipes.alive, pipes.orders),
             process_group=0,  # a terminal's Ctrl-C reaches the supervisor alone, which passes it on once
         )
         worker.process = process
-        os.close(ready_to)
+        os.close(telling)
         orders_of.close()
         worker.orders = Orders(*await asyncio.open_connection(sock=orders))
         if self._stopping.is_set():  # told while it was being spawned
             process.terminate()
-        async with _lines(ready) as lines:
+        async with _lines(heard) as lines:
             waiting = asyncio.ensure_future(lines.readline())
             ended = asyncio.ensure_future(process.wait())
             await asyncio.wait((waiting, ended), return_when=asyncio.FIRST_COMPLETED)
             worker.serving = waiting.done() and bool(waiting.result())
             waiting.cancel()
             if worker.serving:
-                worker.ready = _is_ready(waiting.result())
+                worker.told(waiting.result())
             if all(one.serving for one in self.workers):
                 self._all_serving.set()
-            listening = asyncio.ensure_future(_until_ready(worker, lines))
+            listening = asyncio.ensure_future(worker.listen(lines))
             code = await self._end_of(process, ended)
             listening.cancel()
         worker.serving = worker.ready = False
+        worker.resilience = None
         worker.orders.close()
         worker.orders = None
         mark_process_dead(process.pid, str(self.folder / "metrics"))  # type: ignore[no-untyped-call]  # as shipped
@@ -269,7 +272,13 @@ class Supervisor:
         return {"workers": answers}
 
     def _detail(self) -> dict[str, object]:
-        return {"workers": [worker.detail() for worker in self.workers]}
+        """The workers, and where they judge themselves the worst of their scores: as the metrics have it."""
+        workers = [worker.detail() for worker in self.workers]
+        judged = [(worker.number, worker.resilience) for worker in self.workers if worker.resilience is not None]
+        if not judged:
+            return {"workers": workers}
+        number, worst = min(judged, key=lambda each: each[1]["score"])
+        return {"workers": workers, "resilience": {"worker": number, **worst}}
 
     def _exposition(self, metrics: Path) -> Callable[[], tuple[str, bytes]]:
         def exposition() -> tuple[str, bytes]:

@@ -67,6 +67,10 @@ class Environment:
         """Counts the calls of the method that a fallback answers."""
         return uncounted if self.measures is None else self.measures.fallback(method.path.removeprefix("/"))
 
+    def store_counter(self, stage: str, then: str) -> Callable[[], None]:
+        """Counts the calls that the stage's store fails; `then` is what is done in its place."""
+        return uncounted if self.measures is None else self.measures.store_failure(stage, then)
+
     def verbs(self, method: Method) -> Mapping[str, str]:
         """The HTTP method of each of the method's route templates; "_OTHER" where one template takes several."""
         own = [route for route in self.routes if route.method.path == method.path]

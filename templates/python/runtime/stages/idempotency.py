@@ -18,7 +18,7 @@ from ..classification import DRAINING_REASON, SPENT_REASON
 from ..clock import Clock
 from ..definition import ErrorTable, Kind, Method
 from ..errors import ErrorRow, ServiceError
-from ..measures import IN_FLIGHT, KEY_INVALID, KEY_MISSING, KEY_REUSED, STORE_FAILED
+from ..measures import IN_FLIGHT, KEY_INVALID, KEY_MISSING, KEY_REUSED, STORE_FAILED, uncounted
 from ..pipeline import Endpoint
 from ..policies.idempotency import Begun, InFlight, KeyLife, Mismatch, Replay
 from ..snapshot import IdempotencyPolicy, MethodPolicy
@@ -45,8 +45,11 @@ _UNKNOWN: Final = frozenset({StatusCode.DEADLINE_EXCEEDED, StatusCode.CANCELLED}
 class Keys:
     """The keys of one method: its store, and what happens where that fails."""
 
-    def __init__(self, store: KeyStore, local: KeyStore | None, *, lenient: bool) -> None:
+    def __init__(
+        self, store: KeyStore, local: KeyStore | None, *, lenient: bool, count: Callable[[], None] = uncounted
+    ) -> None:
         self._store = store
+        self._count = count
         self._local = local
         self._lenient = lenient
 
@@ -58,6 +61,7 @@ class Keys:
         try:
             return await self._store.begin(key, fingerprint, token), self._store
         except StoreError as error:
+            self._count()
             if self._local is not None:
                 return await self._local.begin(key, fingerprint, token), self._local
             if self._lenient:
@@ -248,7 +252,8 @@ def _keys(policy: IdempotencyPolicy, method: Method, environment: Environment) -
     prefix = f"holdfast:{environment.service}:idempotency"
     shared = RedisKeys(redis_store(environment, policy.store), prefix, life, policy.store_timeout)
     keeps = policy.on_store_error == "localFallback"
-    return Keys(shared, local if keeps else None, lenient=policy.on_store_error == "allow")
+    count = environment.store_counter("idempotency", policy.on_store_error)
+    return Keys(shared, local if keeps else None, lenient=policy.on_store_error == "allow", count=count)
 
 
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Idempotency | None:

@@ -102,7 +102,8 @@ def for_method(method: Method, policy: MethodPolicy, environment: Environment) -
     prefix = f"holdfast:{environment.service}:rate:{limit.scope}"
 
     def made() -> Limiter:
-        return limiter(limit, environment.clock, lambda name: redis_store(environment, name), prefix)
+        count_failed = environment.store_counter("rate_limit", limit.on_store_error)
+        return limiter(limit, environment.clock, lambda name: redis_store(environment, name), prefix, count_failed)
 
     return RateLimiting(
         limit,
