@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..runtime.definition import Capture, Route
+from ..runtime.routing import Router
 from .services import bindings
 
 ROUTES: tuple[Route, ...] = (
@@ -78,3 +79,5 @@ ROUTES: tuple[Route, ...] = (
         method=bindings.WATCH,
     ),
 )
+
+ROUTER = Router(ROUTES)

@@ -9,13 +9,13 @@ from .clients import FALLBACKS, open_clients
 from .codecs import generated
 from .errors import ERRORS
 from .policies import POLICIES
-from .routes import ROUTES
+from .routes import ROUTER
 from .services import SERVICES
 
 DEFINITION = Definition(
     name="orders",
     services=SERVICES,
-    routes=ROUTES,
+    router=ROUTER,
     errors=ERRORS,
     policies=POLICIES,
     open_clients=open_clients,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..runtime.definition import Capture, Route
+from ..runtime.routing import Router
 from .services import order_service
 
 ROUTES: tuple[Route, ...] = (
@@ -118,3 +119,5 @@ ROUTES: tuple[Route, ...] = (
         method=order_service.CHECK_ORDER,
     ),
 )
+
+ROUTER = Router(ROUTES)
