@@ -33,6 +33,7 @@ class Source(Protocol[AskedT]):
     """Where a response comes from that is not that of whoever was called."""
 
     name: str
+    learns: bool  # whether `key` and `learn` do anything
 
     async def key(self, call: AskedT) -> bytes:
         """What `response` and `learn` go by; found before anybody may change the request."""
@@ -48,6 +49,7 @@ class Static:
     """A response that the spec has."""
 
     name = "static"
+    learns = False
 
     def __init__(self, value: str, kind: type[Message]) -> None:
         self._value = json_format.Parse(value, kind())
@@ -68,6 +70,7 @@ class Cache(Generic[AskedT]):
     """The last good response to the same request, while it is not too old; `key_of` tells which are the same."""
 
     name = "cache"
+    learns = True
 
     def __init__(
         self, cache: ResponseCache, kind: type[Message], clock: Clock, key_of: Callable[[AskedT], Awaitable[bytes]]
@@ -93,6 +96,7 @@ class OwnMethod(Generic[AskedT]):
     """A method of the user's; what it raises leaves the failure as it is. `path` is the RPC's, for the log."""
 
     name = "handler"
+    learns = False
 
     def __init__(
         self,
@@ -164,9 +168,9 @@ class FallingBack(Generic[CallT]):
 
     async def __call__(self, call: CallT, proceed: Callable[[CallT], Awaitable[None]]) -> None:
         on_failure, when_open = self._on_failure, self._when_open
-        open_key = b"" if when_open is None else await when_open.key(call)
+        open_key = await when_open.key(call) if when_open is not None and when_open.learns else b""
         key = open_key
-        if on_failure is not None and on_failure is not when_open:
+        if on_failure is not None and on_failure is not when_open and on_failure.learns:
             key = await on_failure.key(call)
         if self._degraded is not None and self._degraded() and await self._answers(call, when_open, open_key):
             return
@@ -178,7 +182,7 @@ class FallingBack(Generic[CallT]):
             if cause is None or not await self._answers(call, source, known):
                 raise
             return
-        if when_open is not None:
+        if when_open is not None and when_open.learns:
             when_open.learn(open_key, call.response)
         if on_failure is not None and on_failure is not when_open:
             on_failure.learn(key, call.response)

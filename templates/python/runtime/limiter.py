@@ -34,9 +34,14 @@ class Limiter:
     ) -> None:
         self._store = store
         self._count_failed = count_failed
+        self._memory = store if isinstance(store, MemoryRateLimits) else None
         self._local = local
         self._lenient = lenient
         self._lines = Lines(limit, self._ask, clock)
+
+    def take(self, key: str) -> bool:
+        """Whether a call has got its permit there and then; where not, `admit` knows more, and may have one."""
+        return self._memory is not None and key not in self._lines and self._memory.take(key)
 
     async def admit(self, key: str, patience: float) -> Verdict:
         """The verdict on a call that waits up to `patience` seconds for its permit.

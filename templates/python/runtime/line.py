@@ -53,6 +53,10 @@ class Lines:
         """How many wait, for all keys together."""
         return sum(line.length for line in self._lines.values())
 
+    def __contains__(self, key: str) -> bool:
+        """Whether anybody waits for the permits of that key."""
+        return key in self._lines
+
     async def admit(self, key: str, patience: float) -> Verdict:
         """The verdict on a call that waits up to `patience` seconds; at once where that would not do."""
         line = self._lines.get(key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 
 from ..clock import Clock
 from ..errors import DependencyError
@@ -20,10 +21,10 @@ class AttemptTimeout:
         self._timeout = timeout
         self._now = clock.now
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None:
+    def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> Awaitable[None]:
         until = self._now() + self._timeout
         outgoing.attempt_until = until if outgoing.until is None else min(until, outgoing.until)
-        await proceed(outgoing)
+        return proceed(outgoing)
 
 
 class Adaptive:

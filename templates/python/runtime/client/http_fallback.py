@@ -20,6 +20,7 @@ class HttpStatic:
     """An answer with status 200 and JSON that the spec has."""
 
     name = "static"
+    learns = False
 
     def __init__(self, value: str, dependency: str) -> None:
         self._content = value.encode()
@@ -40,6 +41,7 @@ class HttpCache:
     """The last answer of success to the same request, while it is not too old."""
 
     name = "cache"
+    learns = True
 
     def __init__(self, cache: ResponseCache, dependency: str, clock: Clock) -> None:
         self._cache = cache

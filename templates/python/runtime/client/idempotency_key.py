@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -21,14 +21,18 @@ class IdempotencyKey:
         self._field = field
         self._random_bits = random_bits
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None:
-        given = next((value for name, value in outgoing.metadata if name == self._header), None)
+    def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> Awaitable[None]:
+        given = None
+        for name, value in outgoing.metadata:
+            if name == self._header:
+                given = value
+                break
         key = given if isinstance(given, str) else self._of_request(outgoing.given) or f"{self._random_bits(128):032x}"
         if given is None:
             outgoing.metadata = (*outgoing.metadata, (self._header, key))
         if self._field is not None and isinstance(outgoing.given, Message):
             outgoing.given = _with(outgoing.given, self._field, key)
-        await proceed(outgoing)
+        return proceed(outgoing)
 
     def _of_request(self, request: Any) -> str:
         """The key that the request brings, "" for none."""

@@ -22,7 +22,10 @@ def timeout_onward(*bounds: float | None) -> float | None:
     left = None if call is None else call.time_remaining()
     if call is not None and left is not None:
         left -= call.reserve
-    return min((bound for bound in (*bounds, left) if bound is not None), default=None)
+    for bound in bounds:
+        if bound is not None and (left is None or bound < left):
+            left = bound
+    return left
 
 
 def metadata_onward(propagate: Collection[str], given: Iterable[Header]) -> tuple[Header, ...]:

@@ -71,6 +71,9 @@ Endpoint = Callable[[Outgoing], Awaitable[None]]
 
 
 class ClientStage(Protocol):
-    """Wraps a call to its completion, or an attempt: work before, `await proceed(outgoing)`, work after."""
+    """Wraps a call to its completion, or an attempt: work before, `await proceed(outgoing)`, work after.
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint, /) -> None: ...
+    One with no work after gives back what `proceed` gives: a coroutine less on the way.
+    """
+
+    def __call__(self, outgoing: Outgoing, proceed: Endpoint, /) -> Awaitable[None]: ...

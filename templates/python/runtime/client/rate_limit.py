@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from grpc import StatusCode
 
@@ -36,7 +36,11 @@ class RateLimiting:
         self._count_refused = count_refused
         self._count_failed = count_failed
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None:
+    def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> Awaitable[None]:
+        return proceed(outgoing) if self._limiter.take("") else self._waiting(outgoing, proceed)
+
+    async def _waiting(self, outgoing: Outgoing, proceed: Endpoint) -> None:
+        """Wait for a permit, as long as that may take, and go on with one. Raises DependencyError without."""
         patience = self._patience
         if patience and outgoing.until is not None:
             patience = min(patience, outgoing.until - self._clock.now())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from grpc import StatusCode
 
 from ..clock import Clock
@@ -21,7 +23,7 @@ class TotalTimeout:
         self._total = total
         self._clock = clock
 
-    async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None:
+    def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> Awaitable[None]:
         allowed = timeout_onward(outgoing.within, self._total)
         if allowed is not None:
             if allowed <= 0:
@@ -29,7 +31,7 @@ class TotalTimeout:
                 code = StatusCode.DEADLINE_EXCEEDED
                 raise DependencyError(self._dependency, code, text, method=outgoing.path, expired=True, final=True)
             outgoing.until = outgoing.attempt_until = self._clock.now() + allowed
-        await proceed(outgoing)
+        return proceed(outgoing)
 
 
 def for_target(target: Target, dependency: Dependency) -> TotalTimeout:

@@ -54,6 +54,19 @@ class RateLimit:
             None if window is None else window.quota(charges.admitted, now),
         )
 
+    def take(self, charges: Charges, now: float) -> bool:
+        """Charge a call at `now`, if every limit admits it, and say no more than that: a third of the price."""
+        rate, window = self.rate, self.window
+        if rate is not None and not rate.admits(charges.paid_off, now):
+            return False
+        if window is not None:
+            if not window.admits(charges.admitted, now):
+                return False
+            window.charge(charges.admitted, now)
+        if rate is not None:
+            charges.paid_off = rate.charge(charges.paid_off, now)
+        return True
+
     def wait_behind(self, wait: float, ahead: int) -> float:
         """Seconds until a call with `ahead` others in front of it could be admitted, the first of them in `wait`.
 

@@ -29,6 +29,13 @@ class MemoryRateLimits:
 
     async def admit(self, key: str) -> Verdict:
         """Charge the key with one call, if the limit admits it."""
+        return self._limit.admit(self._of(key), self._now())
+
+    def take(self, key: str) -> bool:
+        """Charge the key with one call, if the limit admits it; whether it does."""
+        return self._limit.take(self._of(key), self._now())
+
+    def _of(self, key: str) -> Charges:
         charges = self._charges.get(key)
         if charges is None:
             if len(self._charges) >= self._max_keys:
@@ -36,7 +43,7 @@ class MemoryRateLimits:
             charges = self._charges[key] = Charges()
         else:
             self._charges.move_to_end(key)
-        return self._limit.admit(charges, self._now())
+        return charges
 
 
 class MemoryKeys:
