@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -18,7 +19,8 @@ import pytest
 from grpc import StatusCode
 from runtime.admin import config_of
 from runtime.call import Call
-from runtime.definition import Application
+from runtime.client.environment import Outbound
+from runtime.definition import Application, DependencyFallbacks
 from runtime.hurry import Hurry
 from runtime.logs import LineWriter
 from runtime.pipeline import Endpoint, UserStage
@@ -158,6 +160,59 @@ async def test_an_application_that_does_not_fit_is_refused(handlers: list[Any], 
     with pytest.raises(ApplicationError, match=finding):
         async with running(definition(), odd, LOCAL):
             pytest.fail("it has started")
+
+
+class StockFallbacksBase(DependencyFallbacks, ABC):
+    """As the generator writes it."""
+
+    DEPENDENCY = "stock"
+
+    @abstractmethod
+    async def from_catalogue(self, request: Any) -> Any:
+        """Answers in the place of stock."""
+
+
+class StockFallbacks(StockFallbacksBase):
+    async def from_catalogue(self, request: Any) -> Any:
+        return Note(text="from the catalogue")
+
+
+@pytest.mark.parametrize(
+    ("own", "finding"),
+    [
+        ([], "calls to stock fall back on methods of yours: .* a subclass of StockFallbacksBase"),
+        ([StockFallbacks(), StockFallbacks()], "two of Application.fallbacks are for stock"),
+        ([StockFallbacks(), Sample()], "Sample in Application.fallbacks is no object that calls to a dependency"),
+        ([StockFallbacks], "StockFallbacks in Application.fallbacks is no object"),
+    ],
+)
+async def test_an_application_without_what_calls_fall_back_on_does_not_start(own: list[Any], finding: str) -> None:
+    @asynccontextmanager
+    async def lacking(clients: Any) -> AsyncIterator[Application]:
+        yield Application([Sample()], fallbacks=own)
+
+    with pytest.raises(ApplicationError, match=finding):
+        async with running(dataclasses.replace(definition(), fallbacks=(StockFallbacksBase,)), lacking, LOCAL):
+            pytest.fail("it has started")
+
+
+async def test_calls_fall_back_on_what_the_application_has() -> None:
+    opened: list[Outbound] = []
+
+    @asynccontextmanager
+    async def opening(outbound: Outbound) -> AsyncIterator[None]:
+        opened.append(outbound)
+        yield None
+
+    own = StockFallbacks()
+
+    @asynccontextmanager
+    async def having(clients: Any) -> AsyncIterator[Application]:
+        yield Application([Sample()], fallbacks=[own])
+
+    made = dataclasses.replace(definition(), fallbacks=(StockFallbacksBase,), open_clients=opening)
+    async with running(made, having, LOCAL):
+        assert opened[0].fallbacks == {"stock": own}
 
 
 @pytest.mark.parametrize("port", ["grpc_port", "rest_port", "admin_port"])
