@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from benchmarks import codecs, generation, grpc_unary, rest_unary, routing, stages, start_up
+from benchmarks import clients, codecs, generation, grpc_unary, rest_unary, routing, stages, start_up
 from benchmarks.report import Section, table
 from benchmarks.servers import CannotRunError
 
@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, Callable[..., Section]] = MappingProxyType(
         "rest": rest_unary.run,
         "start": start_up.run,
         "stages": stages.run,
+        "clients": clients.run,
         "codecs": codecs.run,
         "routing": routing.run,
         "generate": generation.run,
