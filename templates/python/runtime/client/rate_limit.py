@@ -18,7 +18,7 @@ from .outgoing import Endpoint, Outgoing
 class RateLimiting:
     """An attempt that gets no permit in time is refused here; to the dependency it has never been."""
 
-    __slots__ = ("_clock", "_count_failed", "_count_refused", "_dependency", "_limiter", "_patience")
+    __slots__ = ("_clock", "_count_refused", "_dependency", "_limiter", "_patience")
 
     def __init__(
         self,
@@ -27,14 +27,12 @@ class RateLimiting:
         patience: float,
         clock: Clock,
         count_refused: Callable[[], None],
-        count_failed: Callable[[], None],
     ) -> None:
         self._dependency = dependency
         self._limiter = limiter
         self._patience = patience
         self._clock = clock
         self._count_refused = count_refused
-        self._count_failed = count_failed
 
     def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> Awaitable[None]:
         return proceed(outgoing) if self._limiter.take("") else self._waiting(outgoing, proceed)
@@ -47,7 +45,6 @@ class RateLimiting:
         try:
             verdict = await self._limiter.admit("", patience)
         except StoreError as error:
-            self._count_failed()
             raise self._refusal(outgoing, "its rate limit has no store", None) from error
         if not verdict.admitted:
             self._count_refused()
@@ -76,7 +73,6 @@ def for_target(target: Target, dependency: Dependency) -> RateLimiting | None:
         policy.timeout,
         dependency.outbound.clock,
         dependency.counter("rate_limit", "refused", target.path),
-        dependency.counter("rate_limit", "store_failed", target.path),
     )
 
 
@@ -85,6 +81,7 @@ def _limiter(policy: RateLimitPolicy, target: Target, dependency: Dependency) ->
 
     def made(owner: str) -> Limiter:
         prefix = f"holdfast:{outbound.service}:calls:{dependency.name}:{owner}"
-        return limiter(policy, outbound.clock, dependency.redis, prefix)
+        count_failed = dependency.counter("rate_limit", "store_failed", owner)
+        return limiter(policy, outbound.clock, dependency.redis, prefix, count_failed)
 
     return dependency.one("rate_limit", target.path, made)
