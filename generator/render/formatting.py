@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Protocol
 
-from generator.render.layout import LINE_LENGTH, from_import, overlong
-
-_IMPORT = re.compile(r"^from (\S+) import (\w+(?:, \w+)*)$", re.MULTILINE)
+from generator.render.layout import LINE_LENGTH, resplit
 
 
 def laid_out(content: bytes) -> bytes | None:
     """The output of a built-in template as black would have it, where that can be told without black; None otherwise.
 
-    All of them come out in black's layout, but for a line that is too long, and whether it can be split black knows.
-    Only that of an import is split here: how long it is depends on the package's name, so any of them may be.
+    All of them come out in black's layout, but for lines that are too long.
     """
-    source = content.decode()
-    if not overlong(source):
-        return content
-    source = _IMPORT.sub(lambda line: from_import(line[1], line[2].split(", ")), source)
-    return None if overlong(source) else source.encode()
+    source = resplit(content.decode())
+    return None if source is None else source.encode()
 
 
 class Formatter(Protocol):

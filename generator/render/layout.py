@@ -1,11 +1,12 @@
 """black's layout, made while rendering: what is laid out here black leaves as it is, and need not see.
 
 black takes 0.25 ms a line, ten times as long as all the rest of a generation. Only the forms that grow with a contract
-are laid out here; a line that is too long for them all the same sends its file to black (`formatting.needs_black`).
+are laid out here; a line that is too long for them all the same sends its file to black (`resplit`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,16 @@ from generator.render.python import Construct, SetDisplay, literal
 
 LINE_LENGTH = 120
 _INDENT = 4
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_UNSPLITTABLE = re.compile(rf"^ *(?:#.*|(?:\w+=|{_STRING}: )?(?:{_STRING}|[\w.]+),?)$")
+_IMPORT = re.compile(r"^from (\S+) import (\w+(?:, \w+)*)$")
+_CALL = re.compile(
+    rf"^(?P<margin> *)(?P<opening>(?:raise |\w+ := |{_STRING}: )?[\w.]+\()(?P<arguments>.+)\)(?P<comma>,?)$"
+)
+# Names, strings and calls of names with such arguments, at most one inside another.
+_FLAT = rf"(?:{_STRING}|[\w.]+(?:\((?:{_STRING}|[\w.]+)(?:, (?:{_STRING}|[\w.]+))*\))?)"
+_BALANCED = re.compile(rf"^{_FLAT}(?:, {_FLAT})*$")
 
 
 def fits(line: str) -> bool:
@@ -108,15 +119,41 @@ def _splits(value: str) -> Iterator[tuple[str, list[str], str]]:
     yield "(", value.replace(" if ", "\0if ").replace(" else ", "\0else ").split("\0"), ")"
 
 
-def overlong(source: str) -> bool:
-    """Whether the source has a line that black may want to split: one that is too long, outside docstrings."""
+def resplit(source: str) -> str | None:
+    """The source with its lines that are too long split as black splits them; None where that is for black to tell.
+
+    Split are imports, and calls whose arguments fit on a line of their own; what black leaves as it is, however long,
+    is left: comments, docstrings, and what is one word or one string but for the name that it is given.
+    """
+    lines = []
     inside = False
     for line in source.split("\n"):
         quotes = line.count('"""')
-        if not (inside or quotes or len(line) <= LINE_LENGTH // 2 or fits(line)):
-            return True
+        if inside or quotes or len(line) <= LINE_LENGTH // 2 or fits(line) or _UNSPLITTABLE.match(line):
+            lines.append(line)
+        elif found := _IMPORT.match(line):
+            lines.append(from_import(found[1], found[2].split(", ")))
+        else:
+            split = _call_split(line)
+            if split is None:
+                return None
+            lines += split
         inside ^= quotes % 2 == 1
-    return False
+    return "\n".join(lines)
+
+
+def _call_split(line: str) -> list[str] | None:
+    """A line that is a call, split at its brackets; None where it is something else, or would still be too long."""
+    found = _CALL.match(line)
+    if found is None or not _BALANCED.match(found["arguments"]):
+        return None
+    margin = found["margin"]
+    split = [
+        f"{margin}{found['opening']}",
+        f"{margin}{' ' * _INDENT}{found['arguments']}",
+        f"{margin}){found['comma']}",
+    ]
+    return split if all(map(fits, split)) else None
 
 
 def _body(parts: _Bracketed, margin: str) -> str:

@@ -1,7 +1,7 @@
 """What is laid out while rendering is what black would have made of it."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from generator.render import formatting, layout
@@ -75,4 +75,52 @@ def test_an_assignment_is_laid_out_as_black_does_or_left_to_it(value: str, lengt
     line = layout.assignment('json["field"]', value.format("x" * length), indent)
     opened = "".join(f"{' ' * at}if x:\n" for at in range(0, indent, 4))
     source = f"{opened}{line}\n"
-    assert layout.overlong(source) or formatting.python(source) == source
+    told = layout.resplit(source)
+    assert told is None or formatting.python(source) == told
+
+
+ATOMS = st.builds(lambda length: "m" * length, st.integers(1, 130)) | st.builds(
+    lambda length: literal('"' * (length % 3) + "s" * length), st.integers(1, 130)
+)
+CALLS = st.builds(
+    lambda name, arguments: f"{'f' * name}({', '.join(arguments)})",
+    st.integers(1, 60),
+    st.lists(ATOMS | st.builds(lambda name, atom: f"{'g' * name}({atom})", st.integers(1, 20), ATOMS), max_size=3),
+)
+FRAMES = [
+    "{}\n",
+    "def f():\n    raise {}\n",
+    "if (\n    name := {}\n) is not None:\n    pass\n",
+    'table = {{\n    "a key": {},\n    "b": 1,\n}}\n',
+    "made = make(\n    name={},\n    other=1,\n)\n",
+    "name = {}\n",
+    "def f():\n    return {}\n",
+    "# {}\n",
+]
+
+
+@given(st.sampled_from(FRAMES), CALLS | ATOMS)
+@example('table = {{\n    "a key": {},\n    "b": 1,\n}}\n', f"decode({'x' * 110})")
+@example("name = {}\n", f'"{"s" * 115}"')
+@example("{}\n", f"f({', '.join(['x' * 60] * 2)})")
+def test_a_long_line_is_split_as_black_splits_it_or_left_to_it(frame: str, value: str) -> None:
+    source = frame.format(value)
+    assume(max(map(len, source.split("\n"))) > layout.LINE_LENGTH)
+    told = layout.resplit(source)
+    assert told is None or formatting.python(source) == told
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"# {' comment' * 20}\n",
+        f'table = {{\n    "GET /v1/{"things/" * 20}": get_thing,\n    "b": 1,\n}}\n',
+        f'table = {{\n    "{"k" * 60}": "{"v" * 60}",\n    "b": 1,\n}}\n',
+        f'table = {{\n    "{"k" * 50}": decode_{"v" * 50}(body),\n    "b": 1,\n}}\n',
+        f"from package.{'m' * 80} import {', '.join('abc' * 12)}\n",
+        f'def f():\n    raise unimplemented("/{"p" * 100}")\n',
+        f'if (\n    value := get("{"k" * 50}", get("{"k" * 50}"))\n) is not None:\n    pass\n',
+    ],
+)
+def test_what_grows_with_names_is_not_left_to_black(source: str) -> None:
+    assert layout.resplit(source) == formatting.python(source)
