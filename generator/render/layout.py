@@ -16,14 +16,14 @@ LINE_LENGTH = 120
 _INDENT = 4
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
-_UNSPLITTABLE = re.compile(rf"^ *(?:#.*|(?:\w+=|{_STRING}: )?(?:{_STRING}|[\w.]+),?)$")
+_UNSPLITTABLE = re.compile(rf"^ *(?:#.*|(?:\w+=|{_STRING}: )?(?:{_STRING}|[\w.]+),?|(?:\w+: |(?:async )?def )?\w+\()$")
 _IMPORT = re.compile(r"^from (\S+) import (\w+(?:, \w+)*)$")
 _CALL = re.compile(
-    rf"^(?P<margin> *)(?P<opening>(?:raise |\w+ := |{_STRING}: )?[\w.]+\()(?P<arguments>.+)\)(?P<comma>,?)$"
+    rf"^(?P<margin> *)(?P<opening>(?:raise |\w+ := |{_STRING}: )?(?P<called>[\w.]+)\()(?P<arguments>.+)\)(?P<comma>,?)$"
 )
-# Names, strings and calls of names with such arguments, at most one inside another.
-_FLAT = rf"(?:{_STRING}|[\w.]+(?:\((?:{_STRING}|[\w.]+)(?:, (?:{_STRING}|[\w.]+))*\))?)"
-_BALANCED = re.compile(rf"^{_FLAT}(?:, {_FLAT})*$")
+# A name, a string, or a call of a name with such arguments.
+_ARGUMENT = rf"(?:{_STRING}|[\w.]+(?:\((?:{_STRING}|[\w.]+)(?:, (?:{_STRING}|[\w.]+))*\))?)"
+_ARGUMENTS = re.compile(rf"^{_ARGUMENT}(?:, {_ARGUMENT})*$")
 
 
 def fits(line: str) -> bool:
@@ -84,7 +84,7 @@ def signature(head: str, parameters: Sequence[str], tail: str, indent: int) -> s
     if fits(" " * indent + line):
         return line
     margin = " " * _INDENT
-    if fits(" " * indent + margin + inner):
+    if len(parameters) > 1 and fits(" " * indent + margin + inner):  # a single one gets a comma
         return f"{head}(\n{margin}{inner}\n){tail}"
     return f"{head}(\n" + "".join(f"{margin}{parameter},\n" for parameter in parameters) + f"){tail}"
 
@@ -101,35 +101,43 @@ def assignment(target: str, value: str, indent: int) -> str:
     inner = margin + " " * _INDENT
     for opening, body, closing in _splits(value):
         split = [f"{margin}{target} = {opening}", *(inner + part for part in body), margin + closing]
-        if all(map(fits, split)):
+        if all(map(_may_stay, split)):
             return "\n".join(split)
     return line
 
 
 def _splits(value: str) -> Iterator[tuple[str, list[str], str]]:
     """How black splits an assigned value, what it likes best first: what opens it, the lines inside, what closes it."""
+    step = " " * _INDENT
     if value[0] in "[{":
         yield value[0], [value[1:-1]], value[-1]
-        yield value[0], value[1:-1].replace(" for ", "\0for ", 1).split("\0"), value[-1]
+        made, loop = value[1:-1].split(" for ", 1)
+        yield value[0], [made, f"for {loop}"], value[-1]
+        if made.endswith(")"):
+            called, _, arguments = made[:-1].partition("(")
+            yield value[0], [f"{called}(", f"{step}{arguments}", ")", f"for {loop}"], value[-1]
         return
-    if value.endswith(")") and " if " not in value:
-        name, _, arguments = value[:-1].partition("(")
+    is_call = value.endswith(")") and " if " not in value
+    name, _, arguments = value[:-1].partition("(")
+    if is_call:
         yield f"{name}(", [arguments], ")"
     yield "(", [value], ")"
+    if is_call:
+        yield "(", [f"{name}(", f"{step}{arguments}", ")"], ")"
     yield "(", value.replace(" if ", "\0if ").replace(" else ", "\0else ").split("\0"), ")"
 
 
 def resplit(source: str) -> str | None:
     """The source with its lines that are too long split as black splits them; None where that is for black to tell.
 
-    Split are imports, and calls whose arguments fit on a line of their own; what black leaves as it is, however long,
-    is left: comments, docstrings, and what is one word or one string but for the name that it is given.
+    Split are imports, and calls of names, strings and further such calls; what black leaves as it is, however long, is
+    left: comments, docstrings, and what is one word or one string but for the name that it is given.
     """
     lines = []
     inside = False
     for line in source.split("\n"):
         quotes = line.count('"""')
-        if inside or quotes or len(line) <= LINE_LENGTH // 2 or fits(line) or _UNSPLITTABLE.match(line):
+        if inside or quotes or len(line) <= LINE_LENGTH // 2 or _may_stay(line):
             lines.append(line)
         elif found := _IMPORT.match(line):
             lines.append(from_import(found[1], found[2].split(", ")))
@@ -143,17 +151,25 @@ def resplit(source: str) -> str | None:
 
 
 def _call_split(line: str) -> list[str] | None:
-    """A line that is a call, split at its brackets; None where it is something else, or would still be too long."""
+    """A line that is a call, split at its brackets and, where need be, its commas; None where that would not do."""
     found = _CALL.match(line)
-    if found is None or not _BALANCED.match(found["arguments"]):
+    if found is None or not _ARGUMENTS.match(found["arguments"]):
         return None
-    margin = found["margin"]
-    split = [
-        f"{margin}{found['opening']}",
-        f"{margin}{' ' * _INDENT}{found['arguments']}",
-        f"{margin}){found['comma']}",
-    ]
-    return split if all(map(fits, split)) else None
+    margin, opening = found["margin"], found["margin"] + found["opening"]
+    if not fits(opening) and "." in found["called"]:
+        return None
+    inner = margin + " " * _INDENT
+    body = [inner + found["arguments"]]
+    if not _may_stay(body[0]):
+        body = [f"{inner}{one[0]}," for one in re.finditer(_ARGUMENT, found["arguments"])]
+        if len(body) < 2 or not all(map(_may_stay, body)):
+            return None
+    return [opening, *body, f"{margin}){found['comma']}"]
+
+
+def _may_stay(line: str) -> bool:
+    """Whether black leaves the line alone: it fits, or nothing in it can be split (any more)."""
+    return fits(line) or _UNSPLITTABLE.match(line) is not None
 
 
 def _body(parts: _Bracketed, margin: str) -> str:

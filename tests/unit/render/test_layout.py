@@ -59,7 +59,7 @@ def test_a_docstring_is_laid_out_as_black_lays_it_out(text: str, indent: int) ->
 
 
 @pytest.mark.parametrize("indent", [4, 8])
-@pytest.mark.parametrize("length", range(20, 120, 3))
+@pytest.mark.parametrize("length", range(20, 160, 3))
 @pytest.mark.parametrize(
     "value",
     [
@@ -84,7 +84,7 @@ ATOMS = st.builds(lambda length: "m" * length, st.integers(1, 130)) | st.builds(
 )
 CALLS = st.builds(
     lambda name, arguments: f"{'f' * name}({', '.join(arguments)})",
-    st.integers(1, 60),
+    st.integers(1, 130),
     st.lists(ATOMS | st.builds(lambda name, atom: f"{'g' * name}({atom})", st.integers(1, 20), ATOMS), max_size=3),
 )
 FRAMES = [
@@ -118,9 +118,20 @@ def test_a_long_line_is_split_as_black_splits_it_or_left_to_it(frame: str, value
         f'table = {{\n    "{"k" * 60}": "{"v" * 60}",\n    "b": 1,\n}}\n',
         f'table = {{\n    "{"k" * 50}": decode_{"v" * 50}(body),\n    "b": 1,\n}}\n',
         f"from package.{'m' * 80} import {', '.join('abc' * 12)}\n",
+        f'table = {{\n    "{"k" * 70}": decode_{"v" * 70}(body),\n    "b": 1,\n}}\n',
+        f'if (\n    value := get("{"k" * 70}", get("{"k" * 70}"))\n) is not None:\n    pass\n',
+        f"def {'f' * 130}(\n    a: int,\n) -> None:\n    pass\n",
         f'def f():\n    raise unimplemented("/{"p" * 100}")\n',
         f'if (\n    value := get("{"k" * 50}", get("{"k" * 50}"))\n) is not None:\n    pass\n',
     ],
 )
 def test_what_grows_with_names_is_not_left_to_black(source: str) -> None:
     assert layout.resplit(source) == formatting.python(source)
+
+
+@pytest.mark.parametrize("length", range(60, 140, 4))
+@pytest.mark.parametrize("parameters", [["json: Any"], ["message: Any", "style: Style"], ["self", "a" * 60, "b" * 60]])
+def test_a_signature_is_laid_out_as_black_lays_it_out(parameters: list[str], length: int) -> None:
+    signature = layout.signature("def " + "f" * length, parameters, " -> None:", 0)
+    source = f"{signature}\n    pass\n"
+    assert formatting.python(source) == source
