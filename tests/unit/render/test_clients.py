@@ -15,6 +15,7 @@ from generator.render.clients import ClientView, views
 from generator.render.peer_errors import ATTRIBUTES
 from generator.render.render import render
 from generator.spec.load import load_text
+from generator.spec.peers import load_peers
 
 SHOP = 'syntax = "proto3"; package shop; message M {} service Shop { rpc Buy(M) returns (M); }'
 STOCK = """\
@@ -41,7 +42,7 @@ def emitted(folder: Path, dependencies: str) -> tuple[tuple[ClientView, ...], di
     (folder / "stock.proto").write_text(STOCK)
     spec = load_text(f"spec: {{dependencies: {{{dependencies}}}}}\n", "resilience.yaml")
     contract = load_contract(["shop.proto"], [folder], dependency_contracts(spec))
-    plan = build(contract, spec, name="shop", package="shop")
+    plan = build(contract, spec, name="shop", package="shop", peers=load_peers(spec, [folder]))
     files = {emit.path: emit.content.decode() for emit in render(plan) if emit.path.endswith(".py")}
     return views(plan), files
 
@@ -141,6 +142,26 @@ def test_what_imports_an_http_client_is_emitted_only_where_it_is_used(tmp_path: 
     _, files = emitted(tmp_path, ONE.format("stock"))
     assert "src/shop/runtime/client/http_transport.py" not in files
     assert not [name for name, text in files.items() if "import aiohttp" in text]
+
+
+def test_a_dependency_whose_errors_are_known_has_them_in_a_module_beside_its_client(tmp_path: Path) -> None:
+    table = "errors: {domain: d, table: {OUT_OF_STOCK: {grpc: ABORTED}, PEER_ERROR: {grpc: ABORTED}, NONE: {grpc: ABORTED}}}\n"
+    (tmp_path / "errors.yaml").write_text(table)
+    stock = ONE.format("stock").replace("timeout", "errors: errors.yaml, timeout")
+    taken = ONE.format("stock_errors")
+    fx = FX.format(", errors: errors.yaml")
+    clients, files = emitted(tmp_path, f"{stock}, {taken}, {fx}")
+    modules = [client.errors.module if client.errors else None for client in clients]
+    assert modules == ["stock_errors_2", None, "fx_errors"]
+    for name in ("stock_errors_2", "fx_errors"):
+        text = files[f"src/shop/gen/clients/{name}.py"]
+        assert "ERRORS = (OutOfStock, PeerError_2, None_)" in text
+        ast.parse(text)
+    for client, module in (("stock", "stock_errors_2"), ("fx", "fx_errors")):
+        text = files[f"src/shop/gen/clients/{client}.py"]
+        assert f"from . import {module}\n" in text
+        assert f"    ERRORS = {module}.ERRORS\n" in text
+    assert "ERRORS" not in files["src/shop/gen/clients/stock_errors.py"]
 
 
 def test_what_an_error_of_a_dependency_has_already_is_no_name_for_a_placeholder() -> None:
