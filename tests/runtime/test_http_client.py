@@ -102,9 +102,17 @@ def test_what_is_no_base_is_refused(target: str) -> None:
 
 async def test_a_target_of_the_environment_that_is_no_url_keeps_the_server_from_starting() -> None:
     declared = DependencyPolicy("http://spec.example", OutgoingPolicy())
-    with pytest.raises(StartError, match="FX_TARGET=fx:80: it must begin with http"):
+    with pytest.raises(StartError, match="FX_TARGET, the address of fx: it must begin with http"):
         async with connection("fx", outbound(declared, {"FX_TARGET": "fx:80"})):
             pass
+
+
+async def test_credentials_in_a_target_are_refused_and_not_repeated() -> None:
+    declared = DependencyPolicy("http://spec.example", OutgoingPolicy())
+    with pytest.raises(StartError, match="credentials do not belong there") as caught:
+        async with connection("fx", outbound(declared, {"FX_TARGET": "http://ada:secret@fx"})):
+            pass
+    assert "secret" not in str(caught.value)
 
 
 async def test_the_environment_says_where_the_dependency_is() -> None:
@@ -322,6 +330,19 @@ async def test_content_larger_than_its_bound_is_refused(compressed: bool) -> Non
             assert (caught.value.code_received, caught.value.final) == (StatusCode.RESOURCE_EXHAUSTED, True)
 
 
+async def test_content_without_an_end_is_refused_and_not_waited_for() -> None:
+    async def script(seen: Seen) -> None:
+        seen.send("HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n")
+        while not seen.writer.is_closing():
+            seen.send("400\r\n", b"a" * 1024, "\r\n")
+            await seen.writer.drain()
+
+    async with peer(script) as fx, client_of(fx.url, max_response_bytes=1 << 16) as client:
+        with pytest.raises(DependencyError, match="larger than 65536 bytes"):
+            await client.get("/x")
+        await fx.seen[0].gone()
+
+
 async def test_an_answer_to_head_has_no_content_however_long_it_would_be() -> None:
     def script(seen: Seen) -> None:
         seen.send("HTTP/1.1 200 X\r\ncontent-length: 99999999\r\n\r\n")
@@ -419,6 +440,7 @@ async def test_a_body_that_says_nothing_leaves_the_status_to_speak(content: byte
     async with peer(lambda seen: seen.answer(404, content)) as fx, client_of(fx.url) as client:
         error = await failure(client)
         assert (error.code_received, error.reason_received, error.http_received) == (StatusCode.NOT_FOUND, "", 404)
+        assert error.message_received == ""
 
 
 @pytest.mark.parametrize(
@@ -497,7 +519,7 @@ async def test_an_authority_and_a_certificate_of_its_own_are_those_of_the_files_
 
 async def test_no_environment_takes_the_encryption_away_that_the_spec_asks_for() -> None:
     declared = DependencyPolicy("https://fx", OutgoingPolicy(), tls=ClientTlsPolicy())
-    with pytest.raises(StartError, match="FX_TARGET=http://fx: it must begin with https://"):
+    with pytest.raises(StartError, match="FX_TARGET, the address of fx: it must begin with https://"):
         async with connection("fx", outbound(declared, {"FX_TARGET": "http://fx"})):
             pass
 

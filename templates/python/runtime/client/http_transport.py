@@ -185,7 +185,7 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
     try:
         base = base_of(target, secure=policy.tls is not None)
     except ValueError as error:
-        raise StartError(f"{target_variable(dependency)}={target}: {error}") from error
+        raise StartError(f"{target_variable(dependency)}, the address of {dependency}: {error}") from None
     url = URL(base)
     context = ssl.create_default_context() if base.startswith("https:") else True
     files = None if policy.tls is None else watched(dependency, policy.tls)
@@ -258,9 +258,6 @@ def _further(response: HttpResponse, url: URL) -> URL | None:
 
 async def _content(response: aiohttp.ClientResponse, most: int) -> bytes | None:
     """The content, None for more than `most` bytes: what is on its way then is not waited for."""
-    length = response.content_length
-    if length is not None and length > most and response.method != "HEAD":
-        return None
     content = bytearray()
     async for piece in response.content.iter_any():
         content += piece
