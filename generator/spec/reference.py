@@ -12,13 +12,12 @@ from generator.spec.fields import KeyField, Model, Shape, fields
 from generator.spec.layers import built_in
 from generator.spec.model import ResilienceSpec
 from generator.spec.policy import ServerPolicy
-from generator.spec.support import CLIENT_MECHANISMS, MECHANISMS, SECTIONS, NotYet
+from generator.spec.support import NOT_YET
 
 BEGIN = "<!-- fields: written by `python -m generator.spec.schema --docs` -->"
 END = "<!-- end of fields -->"
 
 _POLICIES: tuple[type[Model], ...] = (ServerPolicy, ClientPolicy)
-_ROWS: dict[type[Model] | None, tuple[NotYet, ...]] = {ServerPolicy: MECHANISMS, ClientPolicy: CLIENT_MECHANISMS}
 _TITLES = {ResilienceSpec: "The document", ServerPolicy: "The policy block", ClientPolicy: "The client policy block"}
 
 
@@ -158,7 +157,7 @@ def _yaml(value: object) -> str:
 def _supported(section: _Section, field: KeyField) -> str:
     """Whether there is code behind the key yet, or for which of its values."""
     path = f"{section.path}.{field.key}" if section.path else field.key
-    names = [_named(row.path) for row in _ROWS.get(section.policy, SECTIONS)]
+    names = [] if section.policy else [_named(row.path) for row in NOT_YET]
     supported = not any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in names)
     return "yes" if supported else "not yet"
 

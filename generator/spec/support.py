@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from generator.document import Mapping, Node, Path, Plain, Sequence, dotted, plain
 from generator.errors import Finding
@@ -18,39 +18,27 @@ class NotYet:
 
     path: str
     off: tuple[Plain, ...] = ()
-    hint: str = _HINT
 
 
-# Whoever builds a feature deletes its rows; a mechanism stands in every policy block.
-MECHANISMS: tuple[NotYet, ...] = ()
-# The same for calls to a dependency.
-CLIENT_MECHANISMS: tuple[NotYet, ...] = ()
-SECTIONS: tuple[NotYet, ...] = (
+# Whoever builds a feature deletes its row.
+NOT_YET: tuple[NotYet, ...] = (
     NotYet("spec.observability.traces.alwaysOn", off=([],)),
     NotYet("spec.slos", off=([],)),
     NotYet("spec.registry", off=({}, {"kind": "none"})),
 )
-_BLOCKS = ("spec", "spec.profiles.*", "spec.methods.*")
-
-
-def not_yet() -> tuple[NotYet, ...]:
-    """Every key without code behind it, by its path from the root of the document."""
-    inside = [replace(row, path=f"{block}.{row.path}") for block in _BLOCKS for row in MECHANISMS]
-    inside += [replace(row, path=f"spec.dependencies.*.{row.path}") for row in CLIENT_MECHANISMS]
-    return (*inside, *SECTIONS)
 
 
 def check_support(spec: Spec) -> list[Finding]:
     """A finding for each key that is there, is not turned off, and has no code behind it yet."""
     findings = []
-    for row in not_yet():
+    for row in NOT_YET:
         for path, node in _matching(spec.root, tuple(row.path.split("."))):
             value = plain(node)
             # Whether a disabled section lists more than its switch does not matter.
             disabled = isinstance(value, dict) and value.get("enabled") is False
             if not disabled and value not in row.off:
                 message = f"{dotted(path)} is not supported yet"
-                findings.append(Finding(spec.key_place(*path), "not-supported-yet", message, row.hint))
+                findings.append(Finding(spec.key_place(*path), "not-supported-yet", message, _HINT))
     return sorted(findings)
 
 
