@@ -97,7 +97,9 @@ def read(
     findings += _named_in_vain(config, services)
     if findings:
         alike = (collision.finding() for collision in collisions(services) if collision.is_refused(duplicates))
-        raise InputError([*findings, *alike])
+        raise InputError(
+            sorted([*findings, *alike], key=lambda each: (each.place.file, each.place.line, each.place.column))
+        )
     return _contract(descriptor_set, roots, infos, types, services, peers)
 
 

@@ -306,8 +306,8 @@ def test_routes_alike_are_told_with_whatever_else_is_wrong(findings: Findings) -
         (4, 2, "http-path-variable"),
         (6, 2, "http-path-variable"),
         (8, 2, "http-body"),
-        (12, 2, "http-path-template"),
         (10, 2, "duplicate-route"),
+        (12, 2, "http-path-template"),
     ]
 
 
