@@ -1,4 +1,6 @@
-"""The CPU time of an order from JSON and to JSON, in the process of an emitted service, in each of the ways there are.
+"""The CPU time of an order from JSON and to JSON, and of a request from path and query, in each of the ways there are.
+
+In the process of an emitted service.
 
 Run as `python -m benchmarks.codec_cost --rounds N` with the emitted project's `src` on the path; prints JSON.
 """
@@ -10,19 +12,25 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from google.protobuf import json_format
+from shop.gen.bindings import binding
 from shop.gen.codecs import generated
-from shop.gen.pb.shop.v1.shop_pb2 import Order
+from shop.gen.pb.shop.v1.shop_pb2 import FindOrderRequest, Order
+from shop.gen.routes import ROUTES
 from shop.runtime.protojson.codec import Codec, read_body
+from shop.runtime.transport.binding import Binding
 
 from benchmarks.message import JSON
 
+CAPTURED = ("ada",)
+QUERY = b"states=PLACED&states=DRAFT&leastLines=3&after=1700000000000&gift=true&name=orders%2F17"
 _CALLS = 2000  # of one sample
 
 
 def _ways() -> dict[str, Callable[[], object]]:
-    """What is timed, by name: `WAY read`, `WAY write` and `WAY both`."""
+    """What is timed, by name: `WAY read`, `WAY write`, `WAY both` and `WAY bind`."""
     ways: dict[str, Callable[[], object]] = {}
     codecs = {"generated": Codec(Order, generated("shop.v1.Order")), "by descriptor": Codec(Order)}
     order = json_format.Parse(JSON, Order())
@@ -35,7 +43,33 @@ def _ways() -> dict[str, Callable[[], object]]:
     ways["json_format read"] = lambda: json_format.Parse(JSON, Order())
     ways["json_format write"] = lambda: json_format.MessageToJson(order, indent=None).encode()
     ways["json_format both"] = lambda: json_format.MessageToJson(json_format.Parse(JSON, Order()), indent=None).encode()
+    return ways | _bindings()
+
+
+def _bindings() -> dict[str, Callable[[], object]]:
+    """What makes a request of a path and a query, by `WAY bind`."""
+    (route,) = (route for route in ROUTES if route.method.name == "FindOrder")
+    codec = Codec(FindOrderRequest, generated("shop.v1.FindOrderRequest"))
+    made = {
+        "generated": Binding(route, codec, binding(route), ignore_unknown=False),
+        "by descriptor": Binding(route, codec, None, ignore_unknown=False),
+    }
+    expected = _by_json_format()
+    ways: dict[str, Callable[[], object]] = {}
+    for name, one in made.items():
+        assert one.message(CAPTURED, one.query(QUERY)) == expected
+        ways[f"{name} bind"] = lambda one=one: one.message(CAPTURED, one.query(QUERY))
+    ways["json_format bind"] = _by_json_format
     return ways
+
+
+def _by_json_format() -> FindOrderRequest:
+    """As one binds by hand: the query's parameters as JSON, and all of it by descriptor."""
+    fields: dict[str, object] = {"customer": CAPTURED[0]}
+    for name, texts in parse_qs(QUERY.decode()).items():
+        one = texts[0] == "true" if name == "gift" else texts[0]
+        fields[name] = texts if name == "states" else one
+    return json_format.ParseDict(fields, FindOrderRequest())
 
 
 def _sample(way: Callable[[], object]) -> float:

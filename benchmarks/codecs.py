@@ -1,4 +1,4 @@
-"""JSON codecs: an order from JSON and back against json_format, and the import of a large contract's codecs."""
+"""JSON codecs and bindings: an order from JSON and back, a request from its query, and the import of a large contract's codecs."""
 
 from __future__ import annotations
 
@@ -32,17 +32,20 @@ def run(folder: Path, *, quick: bool) -> Section:
         _row("written", "generated", costs),
         _row("read and written", "generated", costs, bar=3.4),
         _row("read and written", "by descriptor", costs),
+        _row("bound", "generated", costs),
+        _row("bound", "by descriptor", costs),
         *_import_rows(folder),
     ]
     notes = (
         f"CPU time of an order of {len(JSON)} bytes, nested, with a map and an enum; least of {rounds} rounds of 2,000 calls",
+        "bound: a request of a path with one variable and a query with six parameters; by json_format with parse_qs before it",
         f"imported: the codecs of a contract of {_RPCS:,} RPCs, as many messages; with bytecode, as installed, and without",
     )
     return Section("JSON codecs", rows, notes)
 
 
 def _row(what: str, way: str, costs: dict[str, float], bar: float | None = None) -> Row:
-    verb = {"read": "read", "written": "write"}.get(what, "both")
+    verb = {"read": "read", "written": "write", "bound": "bind"}.get(what, "both")
     ours, theirs = costs[f"{way} {verb}"], costs[f"json_format {verb}"]
     return Row(
         f"{what}, {way}",

@@ -16,6 +16,7 @@ from generator.render.python import Expression, docstring, literal
 from generator.render.services import ServiceView
 
 _QUERY = ".transport.query"  # a module below runtime
+_MOST_OTHERS = 7  # members of a oneof beside the one that a parameter names: each is told to exclude the others
 _LOCALS = ("path", "query", "body", "fields", "name", "text")
 _ALWAYS = (
     Import("__future__", "annotations"),
@@ -205,17 +206,21 @@ class _ModuleWriter:
         return self._queries[key][0]
 
     def _parameters(self, request: Message, body: str) -> Iterator[ParameterView]:
-        """The fields that a parameter of one name fills; a longer path, and a member of a oneof, is left over."""
+        """The fields that a parameter of one name fills; a longer path, and a member of a wide oneof, is left over."""
         if not self._reach.is_decodable(request):
             return
         for field in request.fields:
-            if field.name == body or field.oneof or not is_text_value(field) or "." in field.json_name:
+            others = [
+                each.name for each in request.fields if field.oneof and each.oneof == field.oneof and each is not field
+            ]
+            if field.name == body or len(others) > _MOST_OTHERS or not is_text_value(field) or "." in field.json_name:
                 continue
             name, value = literal(field.name), from_text(field, "text", self._names)
             if field.repeated:
                 statement = f"fields.setdefault({name}, []).append({value})"
             else:
-                statement = f"{self._import(f'...runtime{_QUERY}', 'once')}(fields, {name}, {value})"
+                arguments = ", ".join(["fields", name, value, *map(literal, others)])
+                statement = f"{self._import(f'...runtime{_QUERY}', 'once')}({arguments})"
             pattern = " | ".join(map(literal, dict.fromkeys((field.name, field.json_name))))
             yield ParameterView(pattern, statement)
 

@@ -143,8 +143,10 @@ def from_text(field: Field, operand: str, names: Names) -> str:
 
 
 def _scalar_from_text(kind: str, operand: str, names: Names) -> str:
-    if kind in ("string", "enum"):  # the constructor knows an enum's names; numbers, rare in a query, are left over
+    if kind == "string":
         return operand
+    if kind == "enum":
+        return f"{names.use(TEXTS, 'to_enum')}({operand})"  # the constructor knows the names
     if kind in _INTEGERS:
         return f"{names.use(TEXTS, 'to_integer')}({operand})"  # the constructor looks at the range
     reader = {"bytes": "to_bytes", "bool": "to_boolean", "double": "to_double", "float": "to_single"}[kind]

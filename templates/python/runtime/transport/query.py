@@ -29,9 +29,12 @@ class Query:
 NO_QUERY = Query()
 
 
-def once(fields: dict[str, Any], name: str, value: object) -> None:
-    """Add an argument of a request's constructor that no place of the request has given yet. Raises UnusualError."""
-    if name in fields:
+def once(fields: dict[str, Any], name: str, value: object, *others: str) -> None:
+    """Add an argument of a request's constructor that no place of the request has given yet; nor any of the others of its oneof.
+
+    Raises UnusualError.
+    """
+    if name in fields or any(other in fields for other in others):
         raise UnusualError
     fields[name] = value
 

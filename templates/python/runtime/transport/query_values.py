@@ -17,6 +17,7 @@ from ..protojson.refusal import RefusedError
 from ..protojson.scalars import blob
 
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
+_FIRST_OF_NUMBERS = frozenset("-0123456789")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL_FLOATS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _BOOLS = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
@@ -90,6 +91,11 @@ def to_integer(text: str) -> int:
     if not _INTEGER.fullmatch(text):
         raise ValueTextError("must be an integer")
     return int(text)
+
+
+def to_enum(text: str) -> str | int:
+    """A value of an enum as its constructor takes it, which knows the names. Raises ValueTextError."""
+    return to_integer(text) if text[:1] in _FIRST_OF_NUMBERS else text
 
 
 def _within(low: int, high: int) -> Callable[[str], int]:
