@@ -10,7 +10,7 @@ from ...runtime.definition import Bind
 from ...runtime.protojson.codec import UnusualError
 from ...runtime.protojson.well_known import field_mask, timestamp
 from ...runtime.transport.query import Parameters, impose, once
-from ...runtime.transport.query_values import to_boolean, to_integer
+from ...runtime.transport.query_values import to_boolean, to_enum, to_integer
 from ..codecs.orders.v1.orders_json import (
     decode_cancel_order_request,
     decode_note,
@@ -130,7 +130,7 @@ def take_list_orders_request(fields: dict[str, Any], query: Parameters) -> None:
             case "page_token" | "pageToken":
                 once(fields, "page_token", text)
             case "states":
-                fields.setdefault("states", []).append(text)
+                fields.setdefault("states", []).append(to_enum(text))
             case "paid":
                 once(fields, "paid", to_boolean(text))
             case _:
