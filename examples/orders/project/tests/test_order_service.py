@@ -7,12 +7,14 @@ import pytest
 from google.protobuf.empty_pb2 import Empty
 from grpc import StatusCode
 
+from orders.fallbacks import InventoryFallbacks
 from orders.gen import errors
 from orders.gen.clients import Clients
 from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.inventory_errors import OutOfStock
 from orders.gen.clients.payments import PaymentsClient
+from orders.gen.definition import DEFINITION
 from orders.gen.pb.inventory.v1.inventory_pb2 import ReleaseRequest, Reservation, ReserveRequest
 from orders.gen.pb.orders.v1.orders_pb2 import (
     CancelOrderRequest,
@@ -38,8 +40,8 @@ from orders.gen.services.order_service import (
 )
 from orders.handlers.order_service import OrderService
 from orders.runtime.client.http_response import HttpResponse
-from orders.runtime.errors import DependencyError
-from orders.runtime.testing import direct_call
+from orders.runtime.errors import DependencyError, ServiceError
+from orders.runtime.testing import HurriedClock, answering, direct_call, failing, in_turn, scripted_dependencies
 
 ADA = "customers/ada"
 
@@ -151,6 +153,19 @@ async def test_any_other_failure_of_payments_is_left_to_the_service(shop: OrderS
     payments.refuses = StatusCode.INTERNAL
     with pytest.raises(DependencyError):
         await place(shop, 1)
+
+
+async def test_an_order_is_cancelled_although_inventory_cannot_hear_of_it() -> None:
+    there, down = answering(Reservation(id="1")), failing(lambda: ServiceError(StatusCode.UNAVAILABLE))
+    fallbacks = [InventoryFallbacks()]
+    async with scripted_dependencies(
+        DEFINITION, InventoryClient, PaymentsClient, clock=HurriedClock(), fallbacks=fallbacks
+    ) as called:
+        called[InventoryClient].plays(in_turn(there, down))
+        shop = OrderService(called.clients)
+        placed = await place(shop, 1, sku="pen")
+        cancelled = await shop.cancel_order(CancelOrderRequest(name=placed.name), direct_call(CANCEL_ORDER))
+    assert cancelled.state == Order.CANCELLED
 
 
 async def test_a_cancelled_order_gives_its_stock_back_once(shop: OrderService, inventory: Inventory) -> None:
