@@ -512,7 +512,11 @@ GrpcTransport._connected = lambda self, channel, seconds, outgoing: _connected(s
     Mutation(
         "one policy for all requests over HTTP",
         "runtime/client/http_client.py",
-        "HttpClient._chain = lambda self, verb, template: self._others[verb]\n",
+        "_made = HttpClient.__init__\n\n\n"
+        "def _forgetting(self, connection=None):\n"
+        "    _made(self, connection)\n"
+        "    self._operations = {}\n\n\n"
+        "HttpClient.__init__ = _forgetting\n",
         "test_a_slow_attempt_gets_another_beside_it_and_is_cancelled_when_that_answers",
     ),
     Mutation(

@@ -9,14 +9,19 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from grpc import StatusCode
+from prometheus_client import CollectorRegistry
+from runtime.client.http_transport import connection
+from runtime.client.measures import ClientMeasures
 from runtime.errors import DependencyError
 from runtime.snapshot import (
     BreakerPolicy,
     BulkheadPolicy,
+    DependencyPolicy,
     FallbackPolicy,
     HedgingPolicy,
     IdempotencyKeyPolicy,
@@ -25,7 +30,7 @@ from runtime.snapshot import (
 )
 from runtime.testing import HurriedClock, VirtualClock, nothing_left_behind
 
-from tests.runtime.http_peer import Peer, Script, Seen, client_of, peer
+from tests.runtime.http_peer import FxClient, Peer, Script, Seen, client_of, outbound, peer
 
 TWICE = RetryPolicy(max_attempts=2, initial_backoff=0.001, max_backoff=0.001, jitter="none")
 KEY = IdempotencyKeyPolicy("Idempotency-Key")
@@ -326,6 +331,19 @@ async def test_an_operation_has_its_own_policy_whatever_its_variable_is_called_h
             error = await failure(client.get(template, path={name: "EUR"}))
             assert len(fx.seen) == attempts
             assert error.method == ("GET /rates/{base}" if attempts == 2 else "GET")
+
+
+async def test_only_requests_that_are_made_have_metrics_and_no_path_is_a_label() -> None:
+    registry = CollectorRegistry()
+    async with peer() as fx:
+        declared = replace(outbound(DependencyPolicy(fx.url)), measures=ClientMeasures(registry, (1.0,)))
+        async with connection("fx", declared) as connected:
+            client = FxClient(connected)
+            await client.get("/rates/{b}", path={"b": "EUR"})
+            for number in range(3):
+                await client.get(f"/anything/{number}")
+    labels = {sample.labels["rpc_method"] for metric in registry.collect() for sample in metric.samples}
+    assert labels == {"GET /rates/{base}", "POST /orders", "GET"}
 
 
 async def test_no_more_requests_are_on_their_way_than_permits() -> None:

@@ -73,13 +73,12 @@ class HttpClient:
 
     def __init__(self, connection: HttpConnection | None = None) -> None:
         self._connection = connection
-        self._others: Mapping[str, _Chain] = {}
+        self._errors = by_reason(self.ERRORS)
+        self._others: dict[str, _Chain] = {}  # by method, each made at the first request: its metrics come with it
         self._operations: Mapping[tuple[str, str], _Chain] = {}
-        errors = by_reason(self.ERRORS)
         if connection is not None:
-            self._others = {verb: (verb, connection.endpoint(verb, verb, errors)) for verb in VERBS}
             self._operations = {
-                (each.verb, shape(each.template)): (str(each), connection.endpoint(str(each), each.verb, errors))
+                (each.verb, shape(each.template)): (str(each), connection.endpoint(str(each), each.verb, self._errors))
                 for each in self.OPERATIONS
             }
 
@@ -111,23 +110,27 @@ class HttpClient:
         self, verb: str, template: str, body: Body | None = None, **options: Unpack[Options]
     ) -> HttpResponse:
         """A request with any of these methods, and OPTIONS. Raises ValueError for another."""
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             raise RuntimeError(f"{type(self).__name__} has no connection, and does not override request")
-        if verb not in self._others:
-            raise ValueError(f"no client sends {verb!r}: {', '.join(self._others)}")
+        if verb not in VERBS:
+            raise ValueError(f"no client sends {verb!r}: {', '.join(VERBS)}")
         redirects = options.get("redirects", 0)
         if redirects and verb not in ("GET", "HEAD"):
             raise ValueError(f"redirects of {verb} are not followed")
-        name, endpoint = self._chain(verb, template)
+        name, endpoint = self._chain(connection, verb, template)
         target = target_of(template, options.get("path", NO_VALUES), options.get("query", NO_VALUES))
         request = HttpRequest(verb, target, *content_of(body), redirects)
-        headers = metadata_onward(self._connection.propagate, options.get("headers", NO_VALUES).items())
+        headers = metadata_onward(connection.propagate, options.get("headers", NO_VALUES).items())
         outgoing = Outgoing(name, request, headers, options.get("timeout"))
         await endpoint(outgoing)
         response: HttpResponse = outgoing.response
         return response
 
-    def _chain(self, verb: str, template: str) -> _Chain:
+    def _chain(self, connection: HttpConnection, verb: str, template: str) -> _Chain:
         """The operation's, whatever its variables are called here; else that of the method."""
         found = self._operations.get((verb, shape(template))) if self._operations else None
-        return self._others[verb] if found is None else found
+        found = found or self._others.get(verb)
+        if found is None:
+            found = self._others[verb] = (verb, connection.endpoint(verb, verb, self._errors))
+        return found
