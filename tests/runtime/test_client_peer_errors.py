@@ -215,6 +215,17 @@ async def test_any_other_error_that_escapes_is_unavailable(rows: dict[str, Error
         assert "ink" not in outcome.everything()
 
 
+async def test_an_error_that_came_when_the_callers_time_was_up_is_a_deadline() -> None:
+    late = failing(
+        lambda: OutOfStockError("sample", StatusCode.DEADLINE_EXCEEDED, metadata={"sku": "ink"}, expired=True)
+    )
+    called = replace(POLICIES, dependencies={"sample": DependencyPolicy("")})
+    served = replace(definition(), policies=called, errors=ErrorTable("d", {"OUT_OF_STOCK": OWN}, {}))
+    async with serving(under_test(served), Scripted(served, late).application) as service:
+        outcome = await service.client.call(entries(definition())[0])
+        assert outcome.code is StatusCode.DEADLINE_EXCEEDED
+
+
 # -- over HTTP ---------------------------------------------------------------------------------------------------
 
 
