@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from ..call import Call
 from ..definition import Application, Definition, Kind, Method, ServiceBase
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 10.0
 """Seconds after which what has not happened has failed its test."""
 
 
