@@ -46,8 +46,8 @@ def new(project: Path, contracts: Sequence[Path], *further: str) -> float:
 
 
 def shop(folder: Path) -> Path:
-    """The emitted project of `benchmarks/contract`, its handler written."""
-    return _shop(folder / "shop")
+    """The emitted project of `benchmarks/contract` with the built-in defaults, its handler written."""
+    return _shop(folder / "shop", "--spec", str(_CONTRACT / "default.yaml"))
 
 
 def bare_shop(folder: Path) -> Path:
