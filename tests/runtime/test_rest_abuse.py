@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from tests.runtime.raw_http import get, peer, post
 from tests.runtime.server_process import ServerProcess, started
-from tests.runtime.test_rest_backpressure import MIB, memory
+from tests.runtime.test_backpressure import MIB, memory
 from tests.runtime.wire_service import Served, Wire, definition, rest_policy, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
