@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -15,9 +16,12 @@ from runtime.testing import no_descriptor_left, nothing_left_behind
 @pytest.fixture(scope="session")
 def grpc_stays() -> Iterator[None]:
     """gRPC keeps the sockets and threads of its own from the first test to the last, whatever of it tests throw away."""
+    loop = asyncio.new_event_loop()  # which it wants to see, and which tests of another folder may have taken away
+    asyncio.set_event_loop(loop)
     grpc.aio.init_grpc_aio()
     yield
     grpc.aio.shutdown_grpc_aio()
+    loop.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

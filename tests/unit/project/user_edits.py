@@ -29,7 +29,7 @@ def _below_the_class(text: bytes) -> Callable[[bytes], bytes]:
 
 def _method_body(content: bytes) -> bytes:
     return re.sub(
-        rb"raise errors\.unimplemented\([^)]*\)", b"return mine('\xe2\x80\xa8')  # \xc3\xa9", content, count=1
+        rb"raise errors\.unimplemented\([^)]*\)", b"await mine('\xe2\x80\xa8')  # \xc3\xa9", content, count=1
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError, Message
@@ -107,13 +107,17 @@ class Attempt:
         )
 
     async def _send(self, requests: AsyncIterable[Message]) -> None:
-        if not await _done(self.call.wait_for_connection()):
-            return
-        write = _writer(self.call)
-        async for request in requests:
-            if not await _done(write(serialized(self._method, request))):
+        try:
+            if not await _done(self.call.wait_for_connection()):
                 return
-        await _done(self.call.done_writing())
+            write = _writer(self.call)
+            async for request in requests:
+                if not await _done(write(serialized(self._method, request))):
+                    return
+            await _done(self.call.done_writing())
+        finally:
+            if isinstance(requests, AsyncGenerator):  # else it would wait for the garbage collector
+                await requests.aclose()
 
     def _sent(self, sending: asyncio.Task[None]) -> None:
         if not sending.cancelled() and sending.exception() is not None:
