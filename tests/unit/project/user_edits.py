@@ -28,9 +28,7 @@ def _below_the_class(text: bytes) -> Callable[[bytes], bytes]:
 
 
 def _method_body(content: bytes) -> bytes:
-    return re.sub(
-        rb"raise errors\.unimplemented\([^)]*\)", b"await mine('\xe2\x80\xa8')  # \xc3\xa9", content, count=1
-    )
+    return re.sub(rb"raise errors\.unimplemented\([^)]*\)", b"await mine('\xe2\x80\xa8')  # \xc3\xa9", content, count=1)
 
 
 def _without_a_stub(content: bytes) -> bytes:
