@@ -123,7 +123,9 @@ def test_an_operation_shows_its_schema_and_an_example(page: Page) -> None:
     unfolded = operation(page, "post", "Places an order")
     expect(unfolded.locator("tr[data-param-name=customer] .required")).to_have_count(1)
     assert json.loads(unfolded.locator("textarea").input_value())["lines"] == [{"sku": "sku", "quantity": 1}]
-    expect(unfolded.locator(".responses-table").last).to_contain_text('"reason": "OUT_OF_STOCK"')
+    conflict = unfolded.locator('.response[data-code="409"]')
+    conflict.locator("select.examples-select-element").select_option(label="OUT_OF_STOCK (en)")
+    expect(conflict).to_contain_text('"reason": "OUT_OF_STOCK"')
     schema = unfolded.locator(".response", has_text="The response.")
     schema.get_by_role("tab", name="Schema").click()
     expect(schema).to_contain_text("createTime")
