@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
+from runtime.testing import no_descriptor_left
 
 from tests.runtime.wire_service import ROUTES, Item, Wire, definition, rest_policy, serving
 
@@ -91,6 +92,11 @@ class Client:
         self.buffer += piece
 
 
+@pytest.fixture(autouse=True)
+def nothing_left() -> None:
+    """Connections come and go with what is sent over them: here the last test leaves nothing, not each."""
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
     """A client of a service in another thread."""
@@ -106,15 +112,16 @@ def client() -> Iterator[Client]:
             ready.set()
             await done.wait()
 
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert ready.wait(PATIENCE)
-    client = Client(ports[0])
-    yield client
-    client.close()
-    (loop, done), *_ = loops
-    loop.call_soon_threadsafe(done.set)
-    thread.join()
+    with no_descriptor_left():
+        thread = threading.Thread(target=asyncio.run, args=(serve(),))
+        thread.start()
+        assert ready.wait(PATIENCE)
+        client = Client(ports[0])
+        yield client
+        client.close()
+        (loop, done), *_ = loops
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
 
 
 NAMES = [field.name for field in Item.DESCRIPTOR.fields] + [field.json_name for field in Item.DESCRIPTOR.fields]

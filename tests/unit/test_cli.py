@@ -383,7 +383,9 @@ def interrupted(process: subprocess.Popen[bytes]) -> bytes:
 def test_an_interrupt_exits_with_130_and_leaves_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "spec.yaml")  # the command waits for its other end
     command = [sys.executable, "-m", "generator", "new", "shop", "--spec", "spec.yaml", "--defaults"]
+    heeded = signal.signal(signal.SIGINT, signal.default_int_handler)  # what this run ignores, the command would
     process = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, heeded)
     with (tmp_path / "spec.yaml").open("wb"):  # returns once the command reads
         err = interrupted(process)
 
