@@ -49,9 +49,6 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     for at, block in blocks:
         if protocol == "http":
             yield from _without_own_fallback(at, block)
-        if block.rate_limiter is not None and block.rate_limiter.key is not None:
-            message = "calls to a dependency all count together"
-            yield (*at, "rateLimiter", "key"), "useless-key", message, "limit callers where they call this service"
     yield from _target(path, dependency)
     if protocol == "http":
         yield from check_http(path, dependency)

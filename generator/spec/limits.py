@@ -22,7 +22,8 @@ class RateLimitKey(Model):
 
     source: KeySource = setting(
         "peer",
-        "What tells callers apart: peer, principal, auth.claim:<claim> or metadata:<name> (which callers can forge).",
+        "What tells callers apart: peer, principal, auth.claim:<claim> or metadata:<name> (which callers can forge); for "
+        "calls to a dependency, who it is that the call in progress is for.",
         example="auth.claim:tenant",
         alias="from",
     )

@@ -441,12 +441,18 @@ class Snapshot:
     def taken_in(self) -> tuple[str, ...]:
         """The names of metadata that policies ask for, and that REST takes in as headers of these names."""
         names = dict.fromkeys(self.observability.propagate)
+        limits = [policy.rate_limit for policy in self.methods.values()]
+        faults = [fault for policy in self.methods.values() for fault in policy.faults]
+        for called in self.dependencies.values():
+            limits += [policy.rate_limit for policy in (called.calls, *called.methods.values())]
+            faults += called.faults
+        names |= dict.fromkeys(fault.header for fault in faults if fault.header is not None)
         for policy in self.methods.values():
-            names |= dict.fromkeys(fault.header for fault in policy.faults if fault.header is not None)
             if policy.idempotency is not None:
                 names[policy.idempotency.header] = None
-            if policy.rate_limit is not None and policy.rate_limit.key is not None:
-                source, _, name = policy.rate_limit.key.source.partition(":")
+        for limit in limits:
+            if limit is not None and limit.key is not None:
+                source, _, name = limit.key.source.partition(":")
                 if source == "metadata":
                     names[name] = None
         return tuple(names)

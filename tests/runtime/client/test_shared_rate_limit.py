@@ -12,8 +12,10 @@ from runtime.client.chain import composed
 from runtime.client.environment import Dependency, Outbound, target_of_rpc
 from runtime.client.outgoing import Outgoing
 from runtime.clock import LoopClock
+from runtime.current import current_call
 from runtime.errors import DependencyError
-from runtime.snapshot import DependencyPolicy, OutgoingPolicy, RateLimitPolicy
+from runtime.snapshot import DependencyPolicy, OutgoingPolicy, RateLimitKeyPolicy, RateLimitPolicy
+from runtime.testing import direct_call
 
 from tests.runtime.redis_server import RedisServer, running
 from tests.runtime.sample_service import ECHO, POLICIES, Note
@@ -46,6 +48,18 @@ async def went_out(url: str, policy: RateLimitPolicy, calls: int) -> list[str]:
             found.append(error.rejected_by)
     await dependency.close()
     return found
+
+
+async def test_processes_with_one_store_share_each_callers_limit(server: RedisServer) -> None:
+    server.ask("FLUSHALL")
+    policy = replace(THREE, key=RateLimitKeyPolicy("metadata:x-tenant", "reject"))
+
+    async def of(tenant: str) -> list[str]:
+        current_call.set(direct_call(ECHO, metadata=[("x-tenant", tenant)]))
+        return await went_out(server.url, policy, 2)
+
+    assert [await of("a"), await of("b")] == [["", ""], ["", ""]]
+    assert [await of("a"), await of("b")] == [["", "rate_limit"], ["", "rate_limit"]]
 
 
 async def test_processes_with_one_store_share_the_limit(server: RedisServer) -> None:

@@ -90,14 +90,7 @@ def test_a_fallback_may_be_turned_off_for_one_method(tmp_path: Path) -> None:
         ),
         ("methods: {Count: {fallback: {kind: handler, handler: import}}}", "6:51: fallback-handler: fallback.handler"),
         ("methods: {Count: {fallback: {kind: static}}}", "value"),
-        (
-            "rateLimiter: {requestsPerSecond: 5, key: {from: principal}}",
-            "6:43: useless-key: spec.dependencies.stock.rateLimiter.key: calls to a dependency all count together",
-        ),
-        (
-            "methods: {Count: {rateLimiter: {requestsPerSecond: 5, key: {from: principal}}}}",
-            "useless-key: spec.dependencies.stock.methods.Count.rateLimiter.key",
-        ),
+        ("rateLimiter: {requestsPerSecond: 5, key: {from: 'metadata:tenant-bin'}}", "'-bin' metadata is no text"),
         ("rateLimiter: {requestsPerSecond: 5, store: redis}", "unknown-store"),
         ("rateLimiter: {burstCapacity: 5}", "rateLimiter needs requestsPerSecond, slidingWindow or both"),
     ],

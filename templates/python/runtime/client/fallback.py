@@ -24,8 +24,10 @@ def cause(outgoing: Outgoing, error: ServiceError) -> Cause | None:
     """Why a fallback may answer: the dependency has failed, or was not asked. None for a fault of the request."""
     if not isinstance(error, DependencyError):
         return None
-    if error.rejected_by:
-        return Cause.OPEN if error.rejected_by == "circuit_breaker" else Cause.FAILED
+    if error.rejected_by == "circuit_breaker":
+        return Cause.OPEN
+    if error.rejected_by and error.code_received is StatusCode.RESOURCE_EXHAUSTED:
+        return Cause.FAILED
     later = error.pushback is not None and error.code_received is StatusCode.RESOURCE_EXHAUSTED
     return Cause.FAILED if later or is_failure(error) else None
 

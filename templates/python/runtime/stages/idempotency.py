@@ -14,6 +14,7 @@ from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
 
 from ..call import Call
+from ..caller_key import principal
 from ..classification import DRAINING_REASON, SPENT_REASON
 from ..clock import Clock
 from ..definition import ErrorTable, Kind, Method
@@ -24,7 +25,6 @@ from ..policies.idempotency import Begun, InFlight, KeyLife, Mismatch, Replay
 from ..snapshot import IdempotencyPolicy, MethodPolicy
 from ..stores import MEMORY, KeyStore, StoreError
 from ..stores.memory import MemoryKeys
-from .caller_key import principal
 from .environment import Environment
 from .stored_answer import Replayer, stored
 from .stores import redis_store, without_store

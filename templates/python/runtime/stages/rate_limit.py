@@ -10,6 +10,7 @@ from typing import Final
 from grpc import StatusCode
 
 from ..call import Call
+from ..caller_key import KeyOf, key_of
 from ..definition import Method
 from ..errors import ServiceError
 from ..limiter import Limiter, limiter
@@ -19,7 +20,6 @@ from ..policies.quota import Quota
 from ..policies.rate_limit import Verdict
 from ..snapshot import MethodPolicy, RateLimitPolicy
 from ..stores import StoreError
-from .caller_key import KeyOf, key_of
 from .environment import Environment
 from .stores import redis_store, without_store
 

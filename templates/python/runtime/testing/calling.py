@@ -103,21 +103,27 @@ async def calling(
     clock: VirtualClock | None = None,
     address: str = "",
     patient: bool = False,
+    keyed: bool = False,
     faults: tuple[FaultPolicy, ...] = (),
     fallbacks: DependencyFallbacks | None = None,
 ) -> AsyncIterator[Calling]:
     """A client of a stand-in on a real socket; of its policies only the `mechanisms` of OutgoingPolicy are on.
 
-    Its calls go to `address` instead, where there is one. Rate limits are kept in memory, and wait for nobody unless
-    `patient`; the `faults` are injected.
+    Its calls go to `address` instead, where there is one. Rate limits are kept in memory, wait for nobody unless
+    `patient`, and count all calls together unless `keyed`; the `faults` are injected.
     """
     turned = clock or VirtualClock()
     own = {} if fallbacks is None else {client.DEPENDENCY: fallbacks}
+
+    def only(policy: OutgoingPolicy) -> OutgoingPolicy:
+        kept = _only(policy, mechanisms)
+        return replace(kept, rate_limit=measurable(kept.rate_limit, patient=patient, keyed=keyed))
+
     async with standing_in(client, policies) as peer:
         alone = replace(
             peer.policy,
-            calls=_only(peer.policy.calls, mechanisms, patient),
-            methods={path: _only(policy, mechanisms, patient) for path, policy in peer.policy.methods.items()},
+            calls=only(peer.policy.calls),
+            methods={path: only(policy) for path, policy in peer.policy.methods.items()},
             faults=faults,
         )
         changed = replace(policies, dependencies={client.DEPENDENCY: alone})
@@ -161,7 +167,6 @@ def _unobserved(dependency: str, share: float) -> None:
     """Nobody judges."""
 
 
-def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...], patient: bool) -> OutgoingPolicy:
+def _only(policy: OutgoingPolicy, mechanisms: tuple[str, ...]) -> OutgoingPolicy:
     off: dict[str, Any] = {each.name: None for each in fields(policy) if each.name not in mechanisms}
-    kept = replace(policy, **off)
-    return replace(kept, rate_limit=measurable(kept.rate_limit, patient=patient))
+    return replace(policy, **off)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from ..definition import Definition
-from ..snapshot import IdempotencyPolicy, MethodPolicy, RateLimitPolicy
+from ..current import current_call
+from ..definition import Definition, Method
+from ..principal import Principal
+from ..snapshot import IdempotencyPolicy, MethodPolicy, RateLimitKeyPolicy, RateLimitPolicy
+from .direct import direct_call
 from .serving import under_test
 
 MOST = 50
@@ -20,9 +24,13 @@ def limited(definition: Definition, *, patient: bool = False, most: int | None =
     authenticated here, and all come from one peer.
     """
     alone = under_test(definition, mechanisms=["rate_limit"])
-    return _with(
-        alone, lambda policy: replace(policy, rate_limit=measurable(policy.rate_limit, patient=patient, most=most))
-    )
+
+    def changed(policy: MethodPolicy) -> MethodPolicy:
+        limit = policy.rate_limit
+        keyed = limit is not None and limit.key is not None and limit.key.source.startswith("metadata:")
+        return replace(policy, rate_limit=measurable(limit, patient=patient, most=most, keyed=keyed))
+
+    return _with(alone, changed)
 
 
 def at_once(policy: RateLimitPolicy) -> int:
@@ -36,15 +44,30 @@ def metadata_of(policy: RateLimitPolicy, value: str) -> list[tuple[str, str]]:
     return [] if policy.key is None else [(policy.key.source.partition(":")[2], value)]
 
 
-def measurable(policy: RateLimitPolicy | None, *, patient: bool, most: int | None = MOST) -> RateLimitPolicy | None:
-    """The limit kept in memory, with no more calls at once than a test can make."""
+@contextmanager
+def made_by(caller: str, key: RateLimitKeyPolicy, method: Method) -> Iterator[None]:
+    """Be in a call of somebody whose key is made of that name; `method` is what is called."""
+    source, _, name = key.source.partition(":")
+    principal = Principal(caller, "test", {name: caller} if source == "auth.claim" else {})
+    call = direct_call(method, metadata=[(name, caller)] if source == "metadata" else (), principal=principal)
+    call.peer = caller
+    token = current_call.set(call)
+    try:
+        yield
+    finally:
+        current_call.reset(token)
+
+
+def measurable(
+    policy: RateLimitPolicy | None, *, patient: bool, most: int | None = MOST, keyed: bool = False
+) -> RateLimitPolicy | None:
+    """The limit kept in memory, with no more calls at once than a test can make; by the declared key where `keyed`."""
     if policy is None:
         return None
-    by_metadata = policy.key is not None and policy.key.source.startswith("metadata:")
     changed = replace(
         policy,
         store="memory",
-        key=policy.key if by_metadata else None,
+        key=policy.key if keyed else None,
         timeout=policy.timeout if patient else 0.0,
     )
     if most is None:

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 from grpc import StatusCode
 
-from ..call import Call
-from ..errors import ServiceError
-from ..snapshot import RateLimitKeyPolicy
+from .call import Call
+from .errors import ServiceError
+from .snapshot import RateLimitKeyPolicy
 
 SHARED: Final = ""
 """The key of calls that count together."""
