@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from generator.contract.model import Contract, Kind, Rpc, Service
 from generator.errors import Finding, Place
+from generator.plan.model import Operation
 from generator.spec.breaker import Fallback
 from generator.spec.dependencies import ClientPolicy
 from generator.spec.policy import ServerPolicy
@@ -29,19 +30,24 @@ class Fallbacks:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._pool: DescriptorPool | None = None
-        self._handlers: dict[tuple[str, str], Rpc] = {}  # by owner and name
+        self._handlers: dict[tuple[str, str], Rpc | Operation] = {}  # by owner and name
 
     def check(self, service: Service, rpc: Rpc, resolved: Resolved[ServerPolicy]) -> Iterator[Finding]:
         """Everything wrong with the fallbacks of one RPC."""
         rpcs = {other.name.lower() for other in service.rpcs}
         yield from self._check(service.full_name, rpc, resolved, "method", rpcs)
 
-    def check_call(self, dependency: str, rpc: Rpc, resolved: Resolved[ClientPolicy]) -> Iterator[Finding]:
-        """Everything wrong with the fallbacks of the calls to one RPC of a dependency."""
+    def check_call(self, dependency: str, rpc: Rpc | Operation, resolved: Resolved[ClientPolicy]) -> Iterator[Finding]:
+        """Everything wrong with the fallbacks of the calls to one RPC, or operation, of a dependency."""
         yield from self._check(f"dependency {dependency}", rpc, resolved, "dependency method", frozenset())
 
     def _check(
-        self, owner: str, rpc: Rpc, resolved: Resolved[FallingT], own_level: str, taken: Collection[str]
+        self,
+        owner: str,
+        rpc: Rpc | Operation,
+        resolved: Resolved[FallingT],
+        own_level: str,
+        taken: Collection[str],
     ) -> Iterator[Finding]:
         """`owner` is whose class has the methods that are named, none of which may be in `taken`."""
         for path in _PATHS:
@@ -55,7 +61,7 @@ class Fallbacks:
                     yield Finding(
                         place, "fallback-of-a-stream", message, "remove it; a stream that fails is begun again"
                     )
-            elif fallback.kind == "static":
+            elif fallback.kind == "static" and isinstance(rpc, Rpc):  # over HTTP any JSON may be answered
                 yield from self._value(rpc, fallback, _origin(resolved, f"{path}.value")[1], f"{path}.value")
             elif fallback.kind == "handler":
                 yield from self._handler(owner, rpc, fallback, taken, _origin(resolved, f"{path}.handler")[1], path)
@@ -68,7 +74,7 @@ class Fallbacks:
             yield Finding(place, "fallback-value", message, "write the response in its JSON form")
 
     def _handler(
-        self, owner: str, rpc: Rpc, fallback: Fallback, taken: Collection[str], place: Place, path: str
+        self, owner: str, rpc: Rpc | Operation, fallback: Fallback, taken: Collection[str], place: Place, path: str
     ) -> Iterator[Finding]:
         name = fallback.handler
         if name.replace("_", "").lower() in taken:
@@ -80,7 +86,7 @@ class Fallbacks:
             yield Finding(place, "fallback-handler", message, "letters, digits and '_', such as quote_from_list_price")
             return
         other = self._handlers.setdefault((owner, name), rpc)
-        if (other.request, other.response) != (rpc.request, rpc.response):
+        if _messages(other) != _messages(rpc):
             message = (
                 f"{path}.handler: '{name}' cannot answer both {other.full_name} and {rpc.full_name}, "
                 "whose messages differ"
@@ -93,6 +99,11 @@ class Fallbacks:
             for file in self._contract.descriptor_set.file:
                 self._pool.AddSerializedFile(file.SerializeToString())
         return message_factory.GetMessageClass(self._pool.FindMessageTypeByName(full_name))()
+
+
+def _messages(rpc: Rpc | Operation) -> tuple[str, str]:
+    """What a method that answers for it takes and gives; the same for all requests over HTTP."""
+    return (rpc.request, rpc.response) if isinstance(rpc, Rpc) else ("", "")
 
 
 _TAKEN = frozenset({"clients", "SERVICE", "METHODS", "DEPENDENCY"})

@@ -128,8 +128,7 @@ def resolve_calls(
             continue
         findings += _contradictions(contract, spec, name, rpc, resolved)
         applied = _applicable(contract, rpc, resolved)
-        if isinstance(rpc, Rpc):
-            findings += fallbacks.check_call(name, rpc, resolved)
+        findings += fallbacks.check_call(name, rpc, resolved)
         chain = client_chain(applied.policy, spec.body, sections)
         plans.append(OutgoingPlan(rpc, applied.policy, applied.settings, chain))
     return tuple(plans), findings

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Kind, Rpc
-from generator.plan.fallbacks import named_handlers
 from generator.plan.model import DependencyPlan, Plan
-from generator.render import imports, naming, peer_errors
+from generator.render import client_fallbacks, imports, naming, peer_errors
+from generator.render.client_fallbacks import FallbacksView
 from generator.render.emit import Import
 from generator.render.layout import signature
 from generator.render.peer_errors import PeerErrorsView
 from generator.render.python import Expression, docstring, literal
-from generator.render.services import TypeNames, below, listed
+from generator.render.services import TypeNames, below
 
 _REDIS_PY = "redis.asyncio"
 _ATTRIBUTES = frozenset({"DEPENDENCY", "ERRORS", "METHODS"})
@@ -59,26 +59,6 @@ class ClientMethodView:
     streams_responses: bool
     signature: str  # "async def get_stock(self, request: GetStockRequest, *, timeout: …) -> Stock:", in a class
     docstring: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClientFallbackView:
-    """A method of the user's that answers in the place of a dependency."""
-
-    signature: str
-    docstring: str
-    path: str  # of the first RPC that it stands in for
-
-
-@dataclass(frozen=True, slots=True)
-class FallbacksView:
-    """The class of a dependency's fallbacks: its generated base, and the stub of the user's own."""
-
-    base: str
-    class_name: str  # the user's
-    docstring: str
-    methods: tuple[ClientFallbackView, ...]
-    imports: tuple[Import, ...]  # of the module that has the user's class
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +147,9 @@ def _http(dependency: DependencyPlan, attribute: str, class_name: str, errors: P
     named = [call.rpc.name.partition(" ") for call in dependency.calls if call.rpc.path]
     if named:
         needed.append(Import("...runtime.client.http_client", "Operation"))
+    fallbacks = client_fallbacks.over_http(dependency, class_name.removesuffix("Client"), attribute)
+    if fallbacks is not None:
+        needed += [*client_fallbacks.NEEDED, *client_fallbacks.OVER_HTTP]
     if errors is not None:
         needed.append(Import(".", errors.module))
     return ClientView(
@@ -182,6 +165,7 @@ def _http(dependency: DependencyPlan, attribute: str, class_name: str, errors: P
         methods=(),
         constants=tuple(Expression(f"Operation({literal(verb)}, {literal(path)})") for verb, _, path in named),
         opener=Import("...runtime.client.http_transport", "connection", "http_connection"),
+        fallbacks=fallbacks,
         errors=errors,
     )
 
@@ -214,11 +198,10 @@ def _view(
         for rpc in service.rpcs:
             name = names[rpc.path]
             methods.append(_method(rpc, service.full_name, types, name, constants[name.upper()]))
-    fallbacks = _fallbacks(dependency, class_name.removesuffix("Client"), attribute, types)
+    fallbacks = client_fallbacks.view(dependency, class_name.removesuffix("Client"), attribute, types)
     needed = [*_IMPORTS, root, *(below(found, "..pb") for found in types.imports)]
     if fallbacks is not None:
-        needed += [Import("abc", "ABC"), Import("abc", "abstractmethod")]
-        needed.append(Import("...runtime.definition", "DependencyFallbacks"))
+        needed += client_fallbacks.NEEDED
     if any(rpc.kind.streams_requests for rpc in dependency.rpcs):
         needed.append(Import("collections.abc", "AsyncIterable"))
     if any(rpc.kind.streams_responses for rpc in dependency.rpcs):
@@ -243,51 +226,6 @@ def _view(
         fallbacks=fallbacks,
         errors=errors,
     )
-
-
-def _fallbacks(dependency: DependencyPlan, name: str, attribute: str, types: TypeNames) -> FallbacksView | None:
-    """A method for each name that calls fall back on, in the order of the contract; None for none."""
-    found: dict[str, list[Rpc]] = {}
-    for call in dependency.calls:
-        for handler in named_handlers([call.policy]):
-            if isinstance(call.rpc, Rpc):
-                found.setdefault(handler, []).append(call.rpc)
-    if not found:
-        return None
-    messages = [rpc for rpcs in found.values() for rpc in rpcs[:1]]
-    base, class_name = f"{name}FallbacksBase", f"{name}Fallbacks"
-    used = {types.import_of(message) for rpc in messages for message in (rpc.request, rpc.response)}
-    return FallbacksView(
-        base=base,
-        class_name=class_name,
-        docstring=docstring(
-            f"What answers where calls to {dependency.name} fail: an object of your subclass, in "
-            "`Application(fallbacks=[…])`.",
-            4,
-        ),
-        methods=tuple(
-            ClientFallbackView(
-                _fallback_signature(handler, types.expression(rpcs[0].request), types.expression(rpcs[0].response)),
-                docstring(
-                    f"Answers {listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8
-                ),
-                rpcs[0].path,
-            )
-            for handler, rpcs in found.items()
-        ),
-        imports=(Import(f".gen.clients.{attribute}", base), *(below(each, ".gen.pb") for each in used)),
-    )
-
-
-def _fallback_signature(name: str, request: str, response: str) -> str:
-    return signature(f"async def {name}", ["self", f"request: {request}"], f" -> {response}:", 4)
-
-
-def stub_imports(clients: tuple[ClientView, ...]) -> str:
-    """The imports of the module with the user's fallbacks."""
-    needed = [Import("__future__", "annotations"), Import(".gen.errors", "unimplemented")]
-    needed += [found for client in clients if client.fallbacks is not None for found in client.fallbacks.imports]
-    return imports.block(needed)
 
 
 def _method_names(dependency: DependencyPlan) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from generator.breaking.behaviour import of_plan
 from generator.plan.model import Plan
 from generator.render import (
     bindings,
+    client_fallbacks,
     clients,
     codecs,
     contract_tests,
@@ -144,7 +145,7 @@ def _files(plan: Plan, views: _Views, file: _File) -> Iterator[Emit]:
     handlers = [Expression(f"{view.handler_alias or view.handler}(clients)") for view in views.services]
     yield file(f"src/{plan.package}/app.py", Owner.SEEDED, handlers=handlers, fallbacks=_fallbacks(views.clients))
     if _fallbacks(views.clients):
-        block = clients.stub_imports(views.clients)
+        block = client_fallbacks.stub_imports(each.fallbacks for each in views.clients if each.fallbacks is not None)
         yield file(f"src/{plan.package}/fallbacks.py", Owner.SEEDED, stub_imports=block)
     for service in views.services:
         handler = file(f"src/{plan.package}/handlers/{service.module}.py", Owner.APPENDED, service=service)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from generator.contract.model import Contract, Kind, Rpc
@@ -198,16 +198,19 @@ def _fallbacks(plan: ServicePlan, types: TypeNames, call: Import) -> tuple[Fallb
             _signature(
                 Kind.UNARY, name, types.expression(rpcs[0].request), types.expression(rpcs[0].response), call.bound
             ),
-            docstring(f"Answers {listed(rpcs)} where it cannot; what is raised here leaves its failure as it is.", 8),
+            docstring(
+                f"Answers {listed(rpc.name for rpc in rpcs)} where it cannot; what is raised here leaves its failure as it is.",
+                8,
+            ),
             rpcs[0].path,
         )
         for name, rpcs in found.items()
     )
 
 
-def listed(rpcs: Sequence[Rpc]) -> str:
-    """The names of RPCs as a sentence has them."""
-    *most, last = [rpc.name for rpc in rpcs]
+def listed(names: Iterable[str]) -> str:
+    """The names as a sentence has them."""
+    *most, last = names
     return f"{', '.join(most)} or {last}" if most else last
 
 

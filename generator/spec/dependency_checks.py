@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from generator.document import Path
-from generator.spec.dependencies import ClientPolicy, Dependency
+from generator.spec.dependencies import Dependency
 from generator.spec.fields import fields
 from generator.spec.http_checks import check_http
 from generator.spec.units import format_duration
@@ -44,11 +44,6 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     if protocol == "redis" and dependency.timeout is not None and dependency.timeout.total is not None:
         hint = "connect and attempt bound a command"
         yield (*path, "timeout", "total"), "useless-key", "has no effect with protocol: redis", hint
-    blocks: list[tuple[Path, ClientPolicy]] = [(path, dependency)]
-    blocks += [((*path, "methods", rpc), block) for rpc, block in dependency.methods.items()]
-    for at, block in blocks:
-        if protocol == "http":
-            yield from _without_own_fallback(at, block)
     yield from _target(path, dependency)
     if protocol == "http":
         yield from check_http(path, dependency)
@@ -72,18 +67,6 @@ def _useless(key: str, protocol: str) -> bool:
     if protocol == "redis":
         return key not in _OF_REDIS
     return key in (_OF_GRPC if protocol == "http" else _OF_HTTP)
-
-
-def _without_own_fallback(path: Path, block: ClientPolicy) -> Iterator[Found]:
-    """What answers over HTTP has no message type that a method could be declared with."""
-    breaker = block.circuit_breaker
-    for at, fallback in (
-        ((*path, "fallback"), block.fallback),
-        ((*path, "circuitBreaker", "fallback"), None if breaker is None else breaker.fallback),
-    ):
-        if fallback is not None and fallback.kind == "handler":
-            message = "has no effect with protocol: http"
-            yield (*at, "kind"), "useless-key", message, "answer where the call fails, or by kind: static or cache"
 
 
 def _target(path: Path, dependency: Dependency) -> Iterator[Found]:

@@ -12,10 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import pytest
 from runtime.client.environment import Outbound
 from runtime.client.http_client import HttpClient, Operation
 from runtime.client.http_transport import connection
 from runtime.clock import Clock, LoopClock
+from runtime.definition import DependencyFallbacks
+from runtime.errors import DependencyError
 from runtime.snapshot import DependencyPolicy, OutgoingPolicy
 
 from tests.runtime.sample_service import POLICIES
@@ -136,6 +139,18 @@ class Peer:
                 return
 
 
+def status(code: int, **headers: str) -> Script:
+    """Answer with that status."""
+    return lambda seen: seen.answer(code, b"", **headers)
+
+
+async def failure(work: Awaitable[Any]) -> DependencyError:
+    """What a call fails with."""
+    with pytest.raises(DependencyError) as caught:
+        await work
+    return caught.value
+
+
 @asynccontextmanager
 async def peer(script: Script | None = None, context: ssl.SSLContext | None = None) -> AsyncIterator[Peer]:
     made = Peer(context=context)
@@ -146,11 +161,14 @@ async def peer(script: Script | None = None, context: ssl.SSLContext | None = No
 
 
 @asynccontextmanager
-async def client_of(target: str, clock: Clock | None = None, **policy: Any) -> AsyncIterator[FxClient]:
-    """A client of that URL; keyword arguments are the policy of calls, or the dependency's own."""
-    own = {name: policy.pop(name) for name in ("max_response_bytes", "methods", "tls") if name in policy}
-    declared = DependencyPolicy(target, OutgoingPolicy(**policy), **own)
-    async with connection("fx", outbound(declared, clock=clock)) as connected:
+async def client_of(
+    target: str, clock: Clock | None = None, own: DependencyFallbacks | None = None, **policy: Any
+) -> AsyncIterator[FxClient]:
+    """A client of that URL; `own` is what it may fall back on, keyword arguments are the policy of calls, or the dependency's own."""
+    whole = {name: policy.pop(name) for name in ("max_response_bytes", "methods", "tls") if name in policy}
+    declared = DependencyPolicy(target, OutgoingPolicy(**policy), **whole)
+    opened = replace(outbound(declared, clock=clock), fallbacks={} if own is None else {"fx": own})
+    async with connection("fx", opened) as connected:
         yield FxClient(connected)
 
 

@@ -7,7 +7,7 @@ import email.utils
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,12 +17,10 @@ from grpc import StatusCode
 from prometheus_client import CollectorRegistry
 from runtime.client.http_transport import connection
 from runtime.client.measures import ClientMeasures
-from runtime.errors import DependencyError
 from runtime.snapshot import (
     BreakerPolicy,
     BulkheadPolicy,
     DependencyPolicy,
-    FallbackPolicy,
     HedgingPolicy,
     IdempotencyKeyPolicy,
     OutgoingPolicy,
@@ -30,17 +28,11 @@ from runtime.snapshot import (
 )
 from runtime.testing import HurriedClock, VirtualClock, nothing_left_behind
 
-from tests.runtime.http_peer import FxClient, Peer, Script, Seen, client_of, outbound, peer
+from tests.runtime.http_peer import FxClient, Peer, Script, Seen, client_of, failure, outbound, peer, status
 
 TWICE = RetryPolicy(max_attempts=2, initial_backoff=0.001, max_backoff=0.001, jitter="none")
 KEY = IdempotencyKeyPolicy("Idempotency-Key")
 BREAKER = BreakerPolicy(failure_threshold=2, open_initial=10.0, open_jitter=0.0, half_open_calls=1)
-
-
-async def failure(work: Awaitable[Any]) -> DependencyError:
-    with pytest.raises(DependencyError) as caught:
-        await work
-    return caught.value
 
 
 def first(misbehave: Script, then: Script = lambda seen: seen.answer()) -> Script:
@@ -188,10 +180,6 @@ async def test_a_connection_has_a_time_of_its_own() -> None:
 
 
 # -- what is tried again -------------------------------------------------------------------------------------------
-
-
-def status(code: int, **headers: str) -> Script:
-    return lambda seen: seen.answer(code, b"", **headers)
 
 
 @pytest.mark.parametrize("script", [*BROKEN, status(502), status(503)])
@@ -354,55 +342,6 @@ async def test_no_more_requests_are_on_their_way_than_permits() -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert len(fx.seen) == 1
-
-
-# -- fallbacks -----------------------------------------------------------------------------------------------------
-
-
-async def test_a_value_of_the_spec_answers_where_the_peer_cannot() -> None:
-    static = FallbackPolicy("static", value='{"rate": 1}')
-    async with peer(status(503)) as fx, client_of(fx.url, fallback=static) as client:
-        response = await client.get("/x")
-        assert (response.status, response.json(), response.headers.get("content-type")) == (
-            200,
-            {"rate": 1},
-            "application/json",
-        )
-        fx.script = status(404)
-        assert (await failure(client.get("/x"))).http_received == 404, "a fault of the request is nobody's to hide"
-
-
-async def test_the_last_good_answer_to_the_same_request_answers_while_it_is_not_too_old() -> None:
-    clock = VirtualClock()
-    cache = FallbackPolicy("cache", ttl=60.0, max_entries=10)
-
-    def echo(seen: Seen) -> None:
-        seen.answer(203, b"a\n\xff" + seen.target.encode() + seen.body, x_a="1")
-
-    async with peer(echo) as fx, client_of(fx.url, clock, fallback=cache) as client:
-        first_answer = await client.get("/x", query={"q": 1})
-        await client.post("/x", {"b": 1})
-        fx.script = status(503)
-        again = await client.get("/x", query={"q": 1})
-        assert (again.status, again.content, again.headers.get("x-a")) == (203, first_answer.content, "1")
-        assert (await client.post("/x", {"b": 1})).content.endswith(b'{"b":1}')
-        for other in (
-            client.get("/x", query={"q": 2}),
-            client.get("/x", query={"q": 1}, headers={"x-tenant": "b"}),
-            client.head("/x", query={"q": 1}),
-            client.post("/x", {"b": 2}),
-        ):
-            assert (await failure(other)).http_received == 503
-        await clock.advance(60.0)
-        assert (await failure(client.get("/x", query={"q": 1}))).http_received == 503
-
-
-async def test_a_redirect_is_no_good_answer_to_keep() -> None:
-    cache = FallbackPolicy("cache", ttl=60.0, max_entries=10)
-    async with peer(status(302, location="/y")) as fx, client_of(fx.url, fallback=cache) as client:
-        await client.get("/x")
-        fx.script = status(503)
-        assert (await failure(client.get("/x"))).http_received == 503
 
 
 # -- cancellation --------------------------------------------------------------------------------------------------

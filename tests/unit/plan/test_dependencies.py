@@ -138,7 +138,7 @@ def test_requests_over_http_have_a_policy_by_method_and_path_and_all_others_one_
         (("POST /orders", "GET /rates/{b}"), ("duplicate-key", 9)),
         (("POST /orders", "GET /a/../b"), ("wrong-value", 9)),
         (("{header: Idempotency-Key}", "{field: key}"), ("useless-key", 9)),
-        (("retry: {maxAttempts: 2}", "fallback: {kind: handler, handler: own}"), ("useless-key", 6)),
+        (("{hedging: {delay: 100ms}}", "{fallback: {kind: handler, handler: class}}"), ("fallback-handler", 8)),
         (
             ("POST /orders: {idem", "PATCH /o: {retry: {maxAttempts: 2}}\n        POST /orders: {idem"),
             ("not-repeatable", 9),

@@ -138,6 +138,25 @@ def test_a_client_over_http_without_operations_has_none(tmp_path: Path) -> None:
         ast.parse(text, name)
 
 
+def test_methods_that_answer_for_a_dependency_over_http_take_requests(tmp_path: Path) -> None:
+    own = "fallback: {kind: handler, handler: other}, methods: {'GET /rates/{base}': {fallback: {kind: handler, handler: rates}}}"
+    _, files = emitted(tmp_path, FX.format(f", {own}"))
+    module, stub = files["src/shop/gen/clients/fx.py"], files["src/shop/fallbacks.py"]
+    assert "class FxFallbacksBase(DependencyFallbacks, ABC):" in module
+    for name, answers in (("rates", "GET /rates/{base}"), ("other", "any other request")):
+        signature = (
+            f'    async def {name}(self, request: HttpRequest) -> HttpResponse:\n        """Answers {answers} where'
+        )
+        assert f"    @abstractmethod\n{signature}" in module
+        assert signature in stub
+    assert "from .runtime.client.http_request import HttpRequest\n" in stub
+    assert 'raise unimplemented("GET /rates/{base}")' in stub
+    assert "fallbacks=[FxFallbacks()]," in files["src/shop/app.py"]
+    assert "FALLBACKS = (FxFallbacksBase,)" in files["src/shop/gen/clients/__init__.py"]
+    for name, text in files.items():
+        ast.parse(text, name)
+
+
 def test_what_imports_an_http_client_is_emitted_only_where_it_is_used(tmp_path: Path) -> None:
     _, files = emitted(tmp_path, ONE.format("stock"))
     assert "src/shop/runtime/client/http_transport.py" not in files

@@ -13,8 +13,9 @@ from ..errors import DependencyError, ServiceError, unimplemented
 from ..fallbacks import Cache, Cause, FallingBack, OwnMethod, Source, Static
 from ..policies.response_cache import ResponseCache
 from ..snapshot import FallbackPolicy
-from . import http_fallback
 from .environment import Dependency, Target
+from .http_fallback import HttpCache, HttpStatic, answering
+from .http_response import HttpResponse
 from .onward import OWN, timeout_onward
 from .outgoing import Outgoing
 from .peer_errors import is_failure
@@ -66,20 +67,31 @@ def for_target(target: Target, dependency: Dependency) -> FallingBack[Outgoing] 
 def _source(policy: FallbackPolicy | None, target: Target, dependency: Dependency) -> Source[Outgoing] | None:
     if policy is None:
         return None
-    path, response = target.path, target.response
-    if response is None:
-        return http_fallback.source(policy, dependency.name, dependency.outbound.clock)
+    response, clock = target.response, dependency.outbound.clock
     if policy.kind == "static":
-        return Static(policy.value, response)
+        return HttpStatic(policy.value, dependency.name) if response is None else Static(policy.value, response)
     if policy.kind == "cache":
         kept = ResponseCache(policy.ttl, policy.max_entries)
-        return Cache(kept, response, dependency.outbound.clock, same_request)
-    name, known = policy.handler, dependency.outbound.fallbacks
+        if response is None:
+            return HttpCache(kept, dependency.name, clock)
+        return Cache(kept, response, clock, same_request)
+    return _own_method(policy.handler, target, dependency)
 
-    async def ask(outgoing: Outgoing) -> Any:
+
+def _own_method(name: str, target: Target, dependency: Dependency) -> OwnMethod[Outgoing]:
+    """The method of that name of the application's object; looked up at each call, as clients are there before it."""
+    known = dependency.outbound.fallbacks
+
+    async def ask(request: Any) -> Any:
         own = known.get(dependency.name)
         if own is None:  # the application is still being opened
-            raise unimplemented(path)
-        return await getattr(own, name)(outgoing.given)
+            raise unimplemented(target.path)
+        return await getattr(own, name)(request)
 
-    return OwnMethod(ask, response, path, lambda _: timeout_onward())
+    async def answer(outgoing: Outgoing) -> Any:
+        return await ask(outgoing.given)
+
+    if target.response is None:
+        over_http = answering(ask, dependency.name)
+        return OwnMethod(over_http, HttpResponse, target.path, lambda _: timeout_onward())
+    return OwnMethod(answer, target.response, target.path, lambda _: timeout_onward())

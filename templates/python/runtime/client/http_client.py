@@ -119,8 +119,9 @@ class HttpClient:
         if redirects and verb not in ("GET", "HEAD"):
             raise ValueError(f"redirects of {verb} are not followed")
         name, endpoint = self._chain(connection, verb, template)
-        target = target_of(template, options.get("path", NO_VALUES), options.get("query", NO_VALUES))
-        request = HttpRequest(verb, target, *content_of(body), redirects)
+        path, query = options.get("path", NO_VALUES), options.get("query", NO_VALUES)
+        target = target_of(template, path, query)
+        request = HttpRequest(verb, target, *content_of(body), redirects, template, path, query)
         headers = metadata_onward(connection.propagate, options.get("headers", NO_VALUES).items())
         outgoing = Outgoing(name, request, headers, options.get("timeout"))
         await endpoint(outgoing)

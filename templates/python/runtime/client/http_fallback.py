@@ -1,15 +1,17 @@
-"""What answers in the place of a dependency over HTTP: a value of the spec, or the last good answer to the same request."""
+"""What answers in the place of a dependency over HTTP: a value of the spec, the last good answer to the same request, a method."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from ..clock import Clock
 from ..metadata import Metadata
 from ..policies.response_cache import ResponseCache
-from ..snapshot import FallbackPolicy
 from .http_request import HttpRequest
 from .http_response import HttpResponse
 from .onward import OWN
@@ -70,8 +72,20 @@ class HttpCache:
             self._cache.put(key, head + b"\n" + response.content, self._now())
 
 
-def source(policy: FallbackPolicy, dependency: str, clock: Clock) -> HttpStatic | HttpCache:
-    """What the policy names, which over HTTP is no method."""
-    if policy.kind == "static":
-        return HttpStatic(policy.value, dependency)
-    return HttpCache(ResponseCache(policy.ttl, policy.max_entries), dependency, clock)
+def answering(ask: Callable[[HttpRequest], Awaitable[Any]], dependency: str) -> Callable[[Outgoing], Awaitable[Any]]:
+    """Asks the user's method, which is given the path's values by the names that they have in the spec.
+
+    Raises ValueError for an answer that is none of success.
+    """
+
+    async def answer(outgoing: Outgoing) -> Any:
+        request: HttpRequest = outgoing.given
+        _, _, template = outgoing.path.partition(" ")
+        response = await ask(request.as_of(template) if template else request)
+        if not isinstance(response, HttpResponse):
+            return response
+        if response.status >= 400:
+            raise ValueError(f"an answer with status {response.status} stands in for nothing")
+        return replace(response, dependency=dependency, operation=outgoing.path)
+
+    return answer

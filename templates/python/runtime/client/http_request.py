@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
@@ -31,6 +31,10 @@ _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _JSON: Final = "application/json"
 
 
+def _no_values() -> Mapping[str, str]:
+    return NO_VALUES
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """What is sent, the same on each attempt; headers are the call's metadata."""
@@ -40,6 +44,14 @@ class HttpRequest:
     body: bytes | None = None
     content_type: str = ""  # "" without a body
     redirects: int = 0  # how many are followed
+    template: str = ""  # what `target` was made of, and the values
+    path: Mapping[str, str | int] = field(default_factory=_no_values)
+    query: Query = field(default_factory=_no_values)
+
+    def as_of(self, template: str) -> HttpRequest:
+        """The same request with its path's values by their names in another template of its shape."""
+        values = [self.path[name] for name in _VARIABLE.findall(self.template)]
+        return replace(self, template=template, path=dict(zip(_VARIABLE.findall(template), values, strict=True)))
 
 
 def shape(template: str) -> str:

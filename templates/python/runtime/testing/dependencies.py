@@ -13,8 +13,11 @@ from ..call import Header
 from ..client.environment import Outbound
 from ..client.grpc_client import GrpcClient
 from ..client.http_client import HttpClient
+from ..client.http_request import content_of
+from ..client.http_response import HttpResponse
 from ..client.onward import OWN
 from ..definition import Application, Definition, ErrorTable, Kind, Method, Route, ServiceBase
+from ..metadata import Metadata
 from ..routing import Router
 from ..snapshot import DependencyPolicy, MethodPolicy, ObservabilityPolicy, Snapshot, TlsPolicy
 from ..targets import target_variable
@@ -139,6 +142,14 @@ async def call_dependency(client: AnyClient, method: Method) -> tuple[Message, .
     if method.kind.streams_responses:
         return tuple([message async for message in call(given)])
     return (await call(given),)
+
+
+def answer_of(call: Outgoing, message: Message) -> Message | HttpResponse:
+    """What a method that answers in the dependency's place gives, for the message to be the response."""
+    if not issubclass(call.client, HttpClient):
+        return message
+    content, content_type = content_of(message)
+    return HttpResponse(200, content or b"", Metadata([("content-type", content_type)]))
 
 
 async def answering_samples(received: Received) -> Messages:
