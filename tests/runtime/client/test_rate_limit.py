@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from grpc import StatusCode
 from runtime.background import Background
-from runtime.call import Call
 from runtime.client.measures import CLIENT_ATTEMPTS, RPC_CLIENT_CALL_DURATION
 from runtime.client.outgoing import Outgoing
-from runtime.current import current_call
-from runtime.definition import Method
 from runtime.errors import DependencyError
 from runtime.principal import Principal
 from runtime.snapshot import (
@@ -114,48 +109,37 @@ def by(source: str, on_missing: str = "reject", **policy: Any) -> OutgoingPolicy
     return OutgoingPolicy(rate_limit=replace(TWO_AT_ONCE, key=RateLimitKeyPolicy(source, on_missing), **policy))
 
 
-@contextmanager
-def during(call: Call) -> Iterator[None]:
-    """Be in that call."""
-    token = current_call.set(call)
-    try:
-        yield
-    finally:
-        current_call.reset(token)
-
-
-def called_by(name: str) -> Call:
-    """A call of somebody whose token, metadata and address are of that name."""
+def called_by(name: str) -> None:
+    """Be in a call of somebody whose token, metadata and address are of that name."""
     caller = Principal(name, "https://id", {"tenant": name})
     call = direct_call(ECHO, metadata=[("x-tenant", name)], principal=caller)
     call.peer = name
-    return call
 
 
 @pytest.mark.parametrize("source", ["peer", "principal", "auth.claim:tenant", "metadata:x-tenant"])
 async def test_calls_made_for_different_callers_do_not_count_together(source: str) -> None:
     calls = Calls(by(source))
     for name in ("ada", "grace"):
-        with during(called_by(name)):
-            ended = await outcomes(calls, 3)
+        called_by(name)
+        ended = await outcomes(calls, 3)
         assert [isinstance(end, Outgoing) for end in ended] == [True, True, False]
     assert calls.counted("rate_limit", "refused") == 2
 
 
 async def test_callers_with_a_key_wait_for_their_own_permits_alone() -> None:
     calls = Calls(by("principal", timeout=2.5))
-    with during(called_by("ada")):
-        crowd = [asyncio.ensure_future(calls.call()) for _ in range(4)]
-    with during(called_by("grace")):
-        crowd += [asyncio.ensure_future(calls.call()) for _ in range(2)]
+    called_by("ada")
+    crowd = [asyncio.ensure_future(calls.call()) for _ in range(4)]
+    called_by("grace")
+    crowd += [asyncio.ensure_future(calls.call()) for _ in range(2)]
     await asyncio.sleep(0)
     await calls.clock.advance(10.0)
     await asyncio.gather(*crowd)
     assert calls.attempts.began == [0.0] * 4 + [pytest.approx(1.0), pytest.approx(2.0)]
 
 
-@pytest.mark.parametrize("call", [None, direct_call], ids=["in no call", "in a call without it"])
-async def test_without_a_key_no_attempt_is_made_and_none_is_made_again(call: Callable[[Method], Call] | None) -> None:
+@pytest.mark.parametrize("within_a_call", [False, True])
+async def test_without_a_key_no_attempt_is_made_and_none_is_made_again(within_a_call: bool) -> None:
     policy = replace(
         by("auth.claim:tenant"),
         retry=RetryPolicy(max_attempts=3, codes=frozenset({"FAILED_PRECONDITION"})),
@@ -163,8 +147,9 @@ async def test_without_a_key_no_attempt_is_made_and_none_is_made_again(call: Cal
         circuit_breaker=BreakerPolicy(failure_threshold=1),
     )
     calls = Calls(policy)
-    with nullcontext() if call is None else during(call(ECHO)):
-        error = await calls.failure()
+    if within_a_call:
+        direct_call(ECHO)  # of nobody who is known
+    error = await calls.failure()
     assert (error.rejected_by, error.code_received) == ("rate_limit", StatusCode.FAILED_PRECONDITION)
     assert "auth.claim:tenant" in str(error)
     assert calls.attempts.began == []
@@ -174,26 +159,26 @@ async def test_without_a_key_no_attempt_is_made_and_none_is_made_again(call: Cal
 async def test_calls_without_a_key_count_together_where_they_may() -> None:
     calls = Calls(by("auth.claim:tenant", "shared"))
     await calls.call()
-    with during(direct_call(ECHO)):
-        ended = await outcomes(calls, 2)
+    direct_call(ECHO)
+    ended = await outcomes(calls, 2)
     assert [isinstance(end, Outgoing) for end in ended] == [True, False]
 
 
 async def test_no_more_keys_are_kept_than_the_policy_says() -> None:
     calls = Calls(by("principal", max_keys=2, rate=0.001))
     for name in ("ada", "ada", "grace", "edsger", "ada"):  # ada's were forgotten for edsger's
-        with during(called_by(name)):
-            await calls.call()
+        called_by(name)
+        await calls.call()
     assert len(calls.attempts.began) == 5
 
 
 async def test_what_a_call_has_spawned_counts_with_the_call() -> None:
     calls = Calls(by("principal"))
     background = Background()
-    with during(called_by("ada")):
-        await calls.call()
-        await calls.call()
-        spawned = background.spawn(calls.refused())
+    called_by("ada")
+    await calls.call()
+    await calls.call()
+    spawned = background.spawn(calls.refused())
     await asyncio.sleep(0)
     assert (await spawned).code_received is StatusCode.RESOURCE_EXHAUSTED
 

@@ -12,7 +12,6 @@ from runtime.client.chain import composed
 from runtime.client.environment import Dependency, Outbound, target_of_rpc
 from runtime.client.outgoing import Outgoing
 from runtime.clock import LoopClock
-from runtime.current import current_call
 from runtime.errors import DependencyError
 from runtime.snapshot import DependencyPolicy, OutgoingPolicy, RateLimitKeyPolicy, RateLimitPolicy
 from runtime.testing import direct_call
@@ -55,7 +54,7 @@ async def test_processes_with_one_store_share_each_callers_limit(server: RedisSe
     policy = replace(THREE, key=RateLimitKeyPolicy("metadata:x-tenant", "reject"))
 
     async def of(tenant: str) -> list[str]:
-        current_call.set(direct_call(ECHO, metadata=[("x-tenant", tenant)]))
+        direct_call(ECHO, metadata=[("x-tenant", tenant)])
         return await went_out(server.url, policy, 2)
 
     assert [await of("a"), await of("b")] == [["", ""], ["", ""]]

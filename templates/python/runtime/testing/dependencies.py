@@ -178,7 +178,10 @@ async def standing_in(client: type[AnyClient], policies: Snapshot) -> AsyncItera
 async def chained(
     definition: Definition, service: Scripted, open_clients: OpenClients, calls: Iterable[Outgoing]
 ) -> AsyncIterator[Chain]:
-    """Serve the definition with scripted handlers, and stand in for every dependency that `calls` go to."""
+    """Serve the definition with scripted handlers, and stand in for every dependency that `calls` go to.
+
+    Policies are the declared ones without rate limits, which would refuse what a test has no permits for.
+    """
     opened: list[AnyClient] = []
 
     @asynccontextmanager
@@ -193,7 +196,7 @@ async def chained(
         }
         environ = {name: target for stand_in in stand_ins.values() for name, target in stand_in.environ.items()}
 
-        declared = {client.DEPENDENCY: stand_in.policy for client, stand_in in stand_ins.items()}
+        declared = {client.DEPENDENCY: _unlimited(stand_in.policy) for client, stand_in in stand_ins.items()}
         policies = replace(definition.policies, dependencies={**definition.policies.dependencies, **declared})
 
         def opening(outbound: Outbound) -> AbstractAsyncContextManager[Any]:
@@ -202,6 +205,11 @@ async def chained(
         connected = replace(definition, open_clients=opening)
         served = await stack.enter_async_context(serving(connected, application))
         yield Chain(served.client, service, stand_ins, opened, _propagated(definition.policies), [])
+
+
+def _unlimited(policy: DependencyPolicy) -> DependencyPolicy:
+    methods = {path: replace(each, rate_limit=None) for path, each in policy.methods.items()}
+    return replace(policy, calls=replace(policy.calls, rate_limit=None), methods=methods)
 
 
 def domain_of(client: type[AnyClient]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from google.protobuf.message import Message
 
 from ..call import Call, Header
+from ..current import current_call
 from ..definition import Method
 from ..metadata import Metadata
 from ..principal import Principal
@@ -40,12 +41,13 @@ def direct_call(
 ) -> Call:
     """The `call` argument for a handler called directly; `deadline` is in seconds from now.
 
-    Nothing stands around the handler then: what it raises reaches the test, and no deadline is enforced. Must be
-    called inside the test's task.
+    Nothing stands around the handler then: what it raises reaches the test, and no deadline is enforced. It is the call in
+    progress from now on, whose metadata and deadline go onward to dependencies. Must be called inside the test's task.
     """
     call = Call(method, "grpc", _Nowhere(()), Metadata(metadata), peer="test", client_timeout=deadline)
     call.request_id = "test"
     call.principal = principal
     if deadline is not None:
         call.deadline = asyncio.get_running_loop().time() + deadline
+    current_call.set(call)
     return call

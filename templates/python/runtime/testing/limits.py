@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextvars import Context
 from dataclasses import replace
 
-from ..current import current_call
 from ..definition import Definition, Method
 from ..principal import Principal
 from ..snapshot import IdempotencyPolicy, MethodPolicy, RateLimitKeyPolicy, RateLimitPolicy
@@ -44,18 +43,18 @@ def metadata_of(policy: RateLimitPolicy, value: str) -> list[tuple[str, str]]:
     return [] if policy.key is None else [(policy.key.source.partition(":")[2], value)]
 
 
-@contextmanager
-def made_by(caller: str, key: RateLimitKeyPolicy, method: Method) -> Iterator[None]:
-    """Be in a call of somebody whose key is made of that name; `method` is what is called."""
+def made_by(caller: str, key: RateLimitKeyPolicy, method: Method) -> Context:
+    """What runs in it is in a call of somebody whose key is made of that name; `method` is what is called."""
+    context = Context()
+    context.run(_begin, caller, key, method)
+    return context
+
+
+def _begin(caller: str, key: RateLimitKeyPolicy, method: Method) -> None:
     source, _, name = key.source.partition(":")
     principal = Principal(caller, "test", {name: caller} if source == "auth.claim" else {})
     call = direct_call(method, metadata=[(name, caller)] if source == "metadata" else (), principal=principal)
     call.peer = caller
-    token = current_call.set(call)
-    try:
-        yield
-    finally:
-        current_call.reset(token)
 
 
 def measurable(
