@@ -10,12 +10,13 @@ from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
+from orders.runtime.client.http_response import HttpResponse
 from orders.runtime.definition import DependencyFallbacks, Kind
 from orders.runtime.errors import ServiceError
 from orders.runtime.snapshot import FallbackPolicy
 from orders.runtime.testing import failing, sample
 from orders.runtime.testing.calling import calling, targets
-from orders.runtime.testing.dependencies import Outgoing, answering_samples
+from orders.runtime.testing.dependencies import Outgoing, answer_of, answering_samples
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,8 +31,8 @@ FALLING_BACK_WHEN_OPEN = [call for call, policy in UNARY.items() if policy.circu
 def own_methods(call: Outgoing, policy: FallbackPolicy) -> DependencyFallbacks:
     """Fallbacks with the method that the policy may name, which answers a sample."""
 
-    async def answer(_: DependencyFallbacks, request: Message) -> Message:
-        return sample(call.method.response, 1)
+    async def answer(_: DependencyFallbacks, request: object) -> Message | HttpResponse:
+        return answer_of(call, sample(call.method.response, 1))
 
     methods = {policy.handler: answer} if policy.handler else {}
     made: type[DependencyFallbacks] = type("Own", (DependencyFallbacks,), methods)

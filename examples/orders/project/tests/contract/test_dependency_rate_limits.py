@@ -2,6 +2,7 @@
 """Rate limits of dependencies: as many attempts as declared go out, and not one more; memory stands in for a store."""
 
 import asyncio
+from contextvars import Context
 
 import pytest
 
@@ -9,10 +10,12 @@ from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
+from orders.runtime.errors import DependencyError
+from orders.runtime.snapshot import RateLimitKeyPolicy
 from orders.runtime.testing import PATIENCE
-from orders.runtime.testing.calling import calling, targets
+from orders.runtime.testing.calling import Calling, calling, targets
 from orders.runtime.testing.dependencies import Outgoing
-from orders.runtime.testing.limits import at_once, measurable
+from orders.runtime.testing.limits import at_once, made_by, measurable
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -20,6 +23,7 @@ POLICIES = DEFINITION.policies
 TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 LIMITED = [call for call, target in TARGETS.items() if target.policy.rate_limit]
 WAITING = [call for call in LIMITED if (policy := TARGETS[call].policy.rate_limit) and policy.timeout]
+KEYED = [(call, policy.key) for call in LIMITED if (policy := TARGETS[call].policy.rate_limit) and policy.key]
 
 
 @pytest.mark.parametrize("call", LIMITED, ids=str)
@@ -51,3 +55,30 @@ async def test_an_attempt_waits_for_its_permit(call: Outgoing) -> None:
         by_rate = 1.0 / policy.rate if policy.rate and policy.burst == at_once(policy) else 0.0
         by_window = policy.window if policy.window_limit == at_once(policy) else 0.0
         assert (refused is None) == (max(by_rate, by_window) <= policy.timeout)
+
+
+async def attempt(peer: Calling, call: Outgoing, context: Context) -> DependencyError | None:
+    """What a call fails with that is made in that context, None where it goes well."""
+    return await asyncio.create_task(peer.attempt(call), context=context)
+
+
+@pytest.mark.parametrize(("call", "key"), KEYED, ids=str)
+async def test_each_caller_has_permits_of_its_own(call: Outgoing, key: RateLimitKeyPolicy) -> None:
+    policy = measurable(TARGETS[call].policy.rate_limit, patient=False)
+    assert policy is not None
+    async with calling(call.client, POLICIES, "rate_limit", keyed=True) as peer:
+        for caller in ("one", "another"):
+            context = made_by(caller, key, call.method)
+            for _ in range(at_once(policy)):
+                assert await attempt(peer, call, context) is None
+            refused = await attempt(peer, call, context)
+            assert refused is not None
+            assert refused.rejected_by == "rate_limit"
+
+
+@pytest.mark.parametrize(("call", "key"), KEYED, ids=str)
+async def test_without_a_key_there_is_no_call_where_one_is_asked_for(call: Outgoing, key: RateLimitKeyPolicy) -> None:
+    async with calling(call.client, POLICIES, "rate_limit", keyed=True) as peer:
+        refused = await attempt(peer, call, Context())
+        assert (refused is None) == (key.on_missing == "shared")
+        assert len(peer.stand_in.received) == (refused is None)
