@@ -34,6 +34,7 @@ from .grpc_services import (
     reflection_handlers,
 )
 from .grpc_tls import no_certificate, peer_certificate, server_credentials
+from .last_calls import LINGER, LastCalls
 
 if TYPE_CHECKING:
     from ..certificates import Certificates
@@ -74,6 +75,7 @@ class GrpcTransport:
         self._reuse_port = reuse_port
         self._server: aio.Server | None = None
         self._methods = _Methods({})
+        self._last_calls = LastCalls()
         self._stopping: asyncio.Task[None] | None = None
         self._side_streams: set[asyncio.Task[Any]] = set()  # health watches and reflection, no calls of the service
 
@@ -92,7 +94,9 @@ class GrpcTransport:
                 handlers[path] = guarded(handlers[path], admit, certificate)
         for method in self._definition.methods:
             endpoint = self._endpoints[method.path]
-            handlers[method.path] = _rpc_handler(method, endpoint, self._spawn, self._definition.errors, certificate)
+            handlers[method.path] = _rpc_handler(
+                method, endpoint, self._spawn, self._definition.errors, certificate, self._last_calls
+            )
         self._methods = _Methods(handlers)
         generic: Any = self._methods
         self._server.add_generic_rpc_handlers((generic,))
@@ -122,6 +126,7 @@ class GrpcTransport:
             await hurry.pause(_LINGER)
             if self._methods.asked == seen:
                 break
+        self._last_calls.drain(hurry)
         # Without its grace, `stop` would cancel the calls; a later `stop` with a shorter one takes over.
         self._stopping = asyncio.ensure_future(self._server.stop(_NO_DEADLINE))
         await hurry.pause(_LINGER)
@@ -131,7 +136,7 @@ class GrpcTransport:
         if self._server is None:
             return
         await self.stop_accepting(Hurry(hurried=True))
-        await self._server.stop(grace)
+        await self._server.stop(max(grace, 2 * LINGER))  # what has ended already may still linger
         if self._stopping is not None:
             await self._stopping
 
@@ -229,44 +234,45 @@ class _GrpcWire:
 
 
 def _rpc_handler(
-    method: Method, endpoint: Endpoint, spawn: Spawn, table: ErrorTable, certificate: CertificateOf
+    method: Method,
+    endpoint: Endpoint,
+    spawn: Spawn,
+    table: ErrorTable,
+    certificate: CertificateOf,
+    last_calls: LastCalls,
 ) -> RpcHandler:
     """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
     message_type = method.request
 
-    async def serve_unary(request: bytes, context: Context) -> bytes | None:
-        wire = _GrpcWire(context, message_type, request)
+    async def serve(wire: _GrpcWire, context: Context) -> bytes | None:
+        peer = context.peer()
         call = Call(
             method,
             "grpc",
             wire,
             _metadata(context),
-            peer=context.peer(),
+            peer=peer,
             certificate=certificate(context),
             client_timeout=_client_timeout(context),
             spawn=spawn,
             encode=wire.encode,
         )
-        await endpoint(call)
+        last_calls.begin(peer)
+        try:
+            await endpoint(call)
+            if last_calls.draining:
+                await last_calls.wait(peer, _client_timeout(context))
+        finally:
+            last_calls.end(peer)
         if call.error is None and not call.headers and not call.trailers and call.response is wire.answer is not None:
             return wire.encoded
         return await _finish(call, wire, context, table)
 
+    async def serve_unary(request: bytes, context: Context) -> bytes | None:
+        return await serve(_GrpcWire(context, message_type, request), context)
+
     async def serve_stream(_: object, context: Context) -> bytes | None:
-        wire = _GrpcWire(context, message_type, None)
-        call = Call(
-            method,
-            "grpc",
-            wire,
-            _metadata(context),
-            peer=context.peer(),
-            certificate=certificate(context),
-            client_timeout=_client_timeout(context),
-            spawn=spawn,
-            encode=wire.encode,
-        )
-        await endpoint(call)
-        return await _finish(call, wire, context, table)
+        return await serve(_GrpcWire(context, message_type, None), context)
 
     if method.kind is Kind.UNARY:
         return grpc.unary_unary_rpc_method_handler(serve_unary)
