@@ -50,7 +50,7 @@ HERE = {
 ELSEWHERE = {
     "authentication": "test_stage_authentication.py",
     "authorization": "test_stage_authentication.py",
-    "drain_gate": "tests/e2e/test_shutdown.py",
+    "drain_gate": "test_drain_served.py",
     "idempotency": "test_limits_served.py",
     "rate_limit": "test_limits_served.py",
     "validation": "test_stage_validation.py",
