@@ -6,6 +6,8 @@ import itertools
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from runtime.routing import UPGRADE, BadPathError, Match, NoMatch, Router
 
 from tests.runtime.wire_service import CHAT, Wire, definition, route, serving
@@ -37,6 +39,44 @@ def test_a_specific_branch_that_leads_nowhere_is_left_again() -> None:
     routes = router("/v1/a/b/c", "/v1/{x}/b/d", "/v1/{x=**}")
     assert found(routes, "/v1/a/b/d") == ("/v1/{x}/b/d", ("a",))
     assert found(routes, "/v1/a/b/e") == ("/v1/{x=**}", ("a/b/e",))
+
+
+_SEGMENTS = st.sampled_from(["a", "b", "*", "*", "**"])
+_SHAPES = st.lists(_SEGMENTS, min_size=1, max_size=4).filter(
+    lambda segments: (
+        "**" not in segments[:-1] and "*" not in segments[segments.index("**") :] if "**" in segments else True
+    )
+)
+
+
+def serves(shape: list[str], path: list[str]) -> bool:
+    """Whether a template takes a path, segment by segment."""
+    if shape[-1] == "**":
+        fixed = shape[:-1]
+        return len(path) >= len(fixed) and all(path) and serves([*fixed, "end"], [*path[: len(fixed)], "end"])
+    return len(shape) == len(path) and all(
+        segment == given or (segment == "*" and given != "") for segment, given in zip(shape, path, strict=True)
+    )
+
+
+@given(
+    st.lists(_SHAPES, min_size=1, max_size=6, unique_by=tuple),
+    st.lists(st.sampled_from(["a", "b", "c", ""]), max_size=5).filter(lambda path: path != [""]),
+)
+def test_of_all_templates_that_take_a_path_the_most_specific_is_found(shapes: list[list[str]], path: list[str]) -> None:
+    def template(shape: list[str]) -> str:
+        return "".join(f"/{{v{at}={segment}}}" if "*" in segment else f"/{segment}" for at, segment in enumerate(shape))
+
+    rank = {"*": 1, "**": 2}
+    fitting = [shape for shape in shapes if serves(shape, path)]
+    best = min(fitting, key=lambda shape: [rank.get(segment, 0) for segment in shape], default=None)
+    match = found(router(*map(template, shapes)), "/" + "/".join(path))
+    if best is None:
+        assert match is None
+    else:
+        wild = [at for at, segment in enumerate(best) if "*" in segment]
+        values = tuple("/".join(path[at:]) if best[at] == "**" else path[at] for at in wild)
+        assert match == (template(best), values)
 
 
 def test_behind_two_stars_the_longest_end_wins_and_in_it_literals() -> None:

@@ -42,6 +42,7 @@ class NoMatch:
 
 
 _Leaf: TypeAlias = dict[str, dict[str, int]]  # the route's place, by custom verb, then by HTTP method
+_NO_PLACES: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -60,10 +61,11 @@ class Router:
     No two routes are alike: the generator has seen to that.
     """
 
-    __slots__ = ("_root", "routes")
+    __slots__ = ("_positions", "_root", "routes")
 
     def __init__(self, routes: Sequence[Route]) -> None:
         self.routes = routes
+        self._positions = [_positions(route) for route in routes]
         self._root = _Node()
         for place, route in enumerate(routes):
             verbs = self._leaf(route.segments).setdefault(route.suffix, {})
@@ -77,6 +79,25 @@ class Router:
         Segments are taken literal before `*` before `**`, from left to right, among the routes of the method; HEAD
         is served by GET. Raises BadPathError.
         """
+        return self._first_way(verb, path) or self._search(verb, path)
+
+    def _first_way(self, verb: str, path: str) -> Match | None:
+        """The route that the first way through the trie leads to, as it mostly does; None where there is more to it."""
+        segments = path[1:].split("/")
+        if path[:1] != "/" or "%" in path or ":" in segments[-1]:
+            return None
+        node = self._root
+        for segment in segments:
+            following = node.literals.get(segment) or (node.one if segment else None)
+            if following is None:
+                return None
+            node = following
+        place = node.leaf.get("", _NO_PLACES).get(verb)
+        if place is None or (positions := self._positions[place]) is None:
+            return None
+        return Match(place, tuple([segments[position] for position in positions]))
+
+    def _search(self, verb: str, path: str) -> Match | NoMatch:
         if not path.startswith("/"):
             return NoMatch(())
         escaped = "%" in path
@@ -137,18 +158,8 @@ class _Wanted:
 
 def _find(node: _Node, segments: list[str], at: int, wanted: _Wanted) -> int | None:
     """What serves the segments from `at` on, the most specific place first. An empty segment matches nothing."""
-    end = len(segments)
-    while at < end and not node.many:  # as long as there is one way only: most paths are found here
-        literal, one = node.literals.get(segments[at]), node.one
-        if literal is not None and one is None:
-            node = literal
-        elif literal is None and one is not None and segments[at]:
-            node = one
-        else:
-            break
-        at += 1
     found: int | None = None
-    if at == end:
+    if at == len(segments):
         found = _chosen(node.leaf, wanted)
     elif segment := segments[at]:
         child = node.literals.get(segment)
@@ -186,6 +197,13 @@ def _chosen(leaf: _Leaf, wanted: _Wanted) -> int | None:
             return place
     wanted.allow.update(places)
     return None
+
+
+def _positions(route: Route) -> tuple[int, ...] | None:
+    """Where in a path the variables' segments stand; None where a variable takes several, or "**" moves them."""
+    if "**" in route.segments or any(capture.end - capture.start != 1 for capture in route.captures):
+        return None
+    return tuple(capture.start for capture in route.captures)
 
 
 def _captured(route: Route, raw: list[str]) -> tuple[str, ...]:
