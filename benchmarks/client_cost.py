@@ -21,10 +21,10 @@ from typing import Any, ClassVar
 
 import uvloop
 from grpc import StatusCode, aio
-from prometheus_client import CollectorRegistry
 from purgatory import AsyncCircuitBreakerFactory
 from shop.gen.definition import DEFINITION
 from shop.gen.pb.shop.v1 import shop_pb2_grpc
+from shop.runtime.batch import Batch
 from shop.runtime.client.chain import composed, stages_of
 from shop.runtime.client.environment import Dependency, Outbound, target_of_rpc
 from shop.runtime.client.grpc_client import GrpcClient, connection
@@ -82,7 +82,7 @@ class ShopClient(GrpcClient):
 def outbound(policy: OutgoingPolicy) -> Outbound:
     """What the client is opened with: metrics on, no tracer."""
     policies = replace(DEFINITION.policies, dependencies={"peer": DependencyPolicy("", policy)})
-    measures = ClientMeasures(CollectorRegistry(), policies.observability.buckets)
+    measures = ClientMeasures(Batch(), policies.observability.buckets)
     return Outbound(policies, {}, LoopClock(), random.Random(1), measures)
 
 

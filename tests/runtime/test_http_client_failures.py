@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from grpc import StatusCode
-from prometheus_client import CollectorRegistry
+from runtime.batch import Batch
 from runtime.client.http_transport import connection
 from runtime.client.measures import ClientMeasures
 from runtime.snapshot import (
@@ -322,15 +322,15 @@ async def test_an_operation_has_its_own_policy_whatever_its_variable_is_called_h
 
 
 async def test_only_requests_that_are_made_have_metrics_and_no_path_is_a_label() -> None:
-    registry = CollectorRegistry()
+    batch = Batch()
     async with peer() as fx:
-        declared = replace(outbound(DependencyPolicy(fx.url)), measures=ClientMeasures(registry, (1.0,)))
+        declared = replace(outbound(DependencyPolicy(fx.url)), measures=ClientMeasures(batch, (1.0,)))
         async with connection("fx", declared) as connected:
             client = FxClient(connected)
             await client.get("/rates/{b}", path={"b": "EUR"})
             for number in range(3):
                 await client.get(f"/anything/{number}")
-    labels = {sample.labels["rpc_method"] for metric in registry.collect() for sample in metric.samples}
+    labels = {sample.labels["rpc_method"] for metric in batch.registry.collect() for sample in metric.samples}
     assert labels == {"GET /rates/{base}", "POST /orders", "GET"}
 
 

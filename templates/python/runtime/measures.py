@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from .batch import Batch
 
 # OpenTelemetry semantic conventions, in Prometheus's spelling (dots to underscores, the unit last).
 RPC_SERVER_CALL_DURATION: Final = "rpc_server_call_duration_seconds"
@@ -53,22 +55,23 @@ class Measures:
     """
 
     def __init__(self, buckets: Sequence[float]) -> None:
-        self.registry = CollectorRegistry()
-        self.rpc_duration = Histogram(
+        self.batch = Batch()
+        self.registry = self.batch.registry
+        self._rpc_duration = Histogram(
             RPC_SERVER_CALL_DURATION,
             "Duration of calls served over gRPC.",
             ("rpc_system_name", "rpc_method", "rpc_response_status_code"),
             registry=self.registry,
             buckets=buckets,
         )
-        self.http_duration = Histogram(
+        self._http_duration = Histogram(
             HTTP_SERVER_REQUEST_DURATION,
             "Duration of calls served over REST, and of requests that no route takes.",
             ("http_request_method", "http_route", "http_response_status_code"),
             registry=self.registry,
             buckets=buckets,
         )
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             CALLS_IN_FLIGHT, "Calls being served.", ("rpc_method",), registry=self.registry, multiprocess_mode="livesum"
         )
         self._rejections = Counter(
@@ -96,6 +99,19 @@ class Measures:
             ("rpc_method",),
             registry=self.registry,
         )
+
+    def in_flight(self, method: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
+        """Count calls of the method as they begin, and as they end."""
+        gauge = self._in_flight.labels(method)
+        return self.batch.later(gauge.inc), self.batch.later(gauge.dec)
+
+    def rpc_duration(self, method: str, code: str) -> Callable[[float], None]:
+        """Observes the seconds that a call over gRPC took which ended with that code."""
+        return self.batch.later(self._rpc_duration.labels("grpc", method, code).observe)
+
+    def http_duration(self, verb: str, route: str, status: int) -> Callable[[float], None]:
+        """Observes the seconds that a request took which was answered with that status."""
+        return self.batch.later(self._http_duration.labels(verb, route, str(status)).observe)
 
     def rejection(self, stage: str, reason: str, method: str) -> Callable[[], None]:
         """Counts one rejection; made once per stage and method, as looking a child up costs more than counting."""
@@ -139,7 +155,7 @@ class Measures:
     def refusal(self, verb: str, status: int, seconds: float) -> None:
         """Observes an HTTP request that became no call, and so has no route; `verb` is whatever the request said."""
         known = verb if verb in _HTTP_METHODS else "_OTHER"
-        self.http_duration.labels(known, "", str(status)).observe(seconds)
+        self._http_duration.labels(known, "", str(status)).observe(seconds)
 
     def certificate_expiry(self) -> Callable[[float], None]:
         """Tells when the TLS certificate expires, in seconds since the epoch; asked for once, where TLS is on."""

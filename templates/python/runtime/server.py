@@ -179,7 +179,7 @@ class Server:
             clock=self._clock or LoopClock(),
             random=self._random,
             shared=self.shared,
-            measures=None if measures is None else ClientMeasures(measures.registry, policies.observability.buckets),
+            measures=None if measures is None else ClientMeasures(measures.batch, policies.observability.buckets),
             tracing=self.tracing,
             probes=self._probes,
             observe=None if self._resilience is None else self._resilience.attempt,

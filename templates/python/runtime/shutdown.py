@@ -101,6 +101,8 @@ class _Shutdown:
             _log.error("%d tasks that calls have spawned ignore their cancellation", left)
 
     async def _telemetry(self) -> None:
+        if self._server.measures is not None:
+            self._server.measures.batch.flush()
         if self._server.tracing is not None:
             await in_thread(self._server.tracing.shutdown)
 

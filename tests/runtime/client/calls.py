@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from grpc import StatusCode
-from prometheus_client import CollectorRegistry
+from runtime.batch import Batch
 from runtime.call import Header
 from runtime.client.chain import composed
 from runtime.client.environment import Dependency, Outbound, Target
@@ -81,8 +81,9 @@ class Calls:
         **outbound: Any,
     ) -> None:
         self.clock = VirtualClock(start=0.0)
-        self.registry = CollectorRegistry()
-        shared = Outbound(POLICIES, {}, self.clock, Random(5), ClientMeasures(self.registry, (1.0,)), **outbound)
+        batch = Batch()
+        self.registry = batch.registry
+        shared = Outbound(POLICIES, {}, self.clock, Random(5), ClientMeasures(batch, (1.0,)), **outbound)
         self.dependency = Dependency("peer", DependencyPolicy("peer:1", policy, faults=faults), shared)
         self.attempts = Attempts(self.clock, *steps)
         target = Target(ECHO.path, policy, kind, idempotent, response=Note)

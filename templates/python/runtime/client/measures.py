@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
+from ..batch import Batch
 from ..policies.adaptive_timeout import State as TimeoutState
 from ..policies.breaker import State as BreakerState
 
@@ -21,49 +22,49 @@ CLIENT_TIMEOUT_STATE: Final = "holdfast_client_adaptive_timeout_state"
 class ClientMeasures:
     """What the clients of one server count, in its registry."""
 
-    def __init__(self, registry: CollectorRegistry, buckets: Sequence[float]) -> None:
+    def __init__(self, batch: Batch, buckets: Sequence[float]) -> None:
+        self._batch = batch
         self._duration = Histogram(
             RPC_CLIENT_CALL_DURATION,
             "Duration of calls to dependencies, all attempts and waits together.",
             ("dependency", "rpc_system_name", "rpc_method", "rpc_response_status_code", "error_type"),
-            registry=registry,
+            registry=batch.registry,
             buckets=buckets,
         )
         self._attempts = Counter(
             CLIENT_ATTEMPTS,
             "Attempts that were sent to dependencies, by how they ended.",
             ("dependency", "rpc_method", "rpc_response_status_code"),
-            registry=registry,
+            registry=batch.registry,
         )
         self._events = Counter(
             CLIENT_EVENTS,
             "What the policies of dependencies did to calls.",
             ("dependency", "stage", "reason", "rpc_method"),
-            registry=registry,
+            registry=batch.registry,
         )
         self._breaker = Gauge(
             CLIENT_BREAKER_STATE,
             "1 for the state that a circuit breaker is in.",
             ("dependency", "rpc_method", "state"),
-            registry=registry,
+            registry=batch.registry,
             multiprocess_mode="livesum",
         )
         self._timeout = Gauge(
             CLIENT_TIMEOUT_STATE,
             "1 for the state that an adaptive timeout is in.",
             ("dependency", "rpc_method", "state"),
-            registry=registry,
+            registry=batch.registry,
             multiprocess_mode="livesum",
         )
 
     def duration(self, dependency: str, system: str, method: str, code: str, error: str) -> Callable[[float], None]:
         """Observes the seconds that a call took which ended so; `code` is "" where nothing was sent."""
-        observe: Callable[[float], None] = self._duration.labels(dependency, system, method, code, error).observe
-        return observe
+        return self._batch.later(self._duration.labels(dependency, system, method, code, error).observe)
 
-    def attempt(self, dependency: str, method: str, code: str) -> Callable[[], None]:
+    def attempt(self, dependency: str, method: str, code: str) -> Callable[[float], None]:
         """Counts an attempt that ended with that code."""
-        return self._attempts.labels(dependency, method, code).inc
+        return self._batch.later(self._attempts.labels(dependency, method, code).inc)
 
     def event(self, dependency: str, stage: str, reason: str, method: str) -> Callable[[], None]:
         """Counts what a stage did to a call."""

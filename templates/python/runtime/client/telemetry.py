@@ -73,7 +73,7 @@ class AttemptMetrics:
         self._measures = measures
         self._dependency = dependency
         self._method = path.removeprefix("/")
-        self._children: dict[str, Callable[[], None]] = {}
+        self._children: dict[str, Callable[[float], None]] = {}
         self._well = self._child("OK")
 
     async def __call__(self, outgoing: Outgoing, proceed: Endpoint) -> None:
@@ -81,11 +81,11 @@ class AttemptMetrics:
             await proceed(outgoing)
         except BaseException as error:
             code = received(error).code
-            (self._children.get(code) or self._child(code))()
+            (self._children.get(code) or self._child(code))(1.0)
             raise
-        self._well()
+        self._well(1.0)
 
-    def _child(self, code: str) -> Callable[[], None]:
+    def _child(self, code: str) -> Callable[[float], None]:
         child = self._measures.attempt(self._dependency, self._method, code)
         self._children[code] = child
         return child

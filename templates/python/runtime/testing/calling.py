@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
-from prometheus_client import CollectorRegistry
 
+from ..batch import Batch
 from ..client.chain import stages_of
 from ..client.environment import Dependency, Outbound, Target, target_of_rpc
 from ..client.grpc_client import connection
@@ -85,7 +85,7 @@ def chains(policies: Snapshot, *clients: type[AnyClient]) -> Mapping[str, tuple[
     Without spans, which only a tracer brings.
     """
     observability = policies.observability
-    measures = ClientMeasures(CollectorRegistry(), observability.buckets) if observability.metrics else None
+    measures = ClientMeasures(Batch(), observability.buckets) if observability.metrics else None
     observe = None if policies.score is None else _unobserved
     outbound = _outbound(policies, VirtualClock(), measures=measures, observe=observe, inject_faults=True)
     found = {}
