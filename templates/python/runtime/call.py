@@ -56,7 +56,6 @@ class Call:
         "_headers_sent",
         "_request",
         "_spawn",
-        "_task",
         "_wire",
         "certificate",
         "client_timeout",
@@ -79,6 +78,7 @@ class Call:
         "served_from",
         "span_id",
         "started",
+        "task",
         "trace_flags",
         "trace_id",
         "trace_state",
@@ -130,7 +130,7 @@ class Call:
         self._request: Message | None = None
         self._headers_sent = False
         self._spawn = spawn
-        self._task: asyncio.Task[Any] | None = asyncio.current_task(loop)
+        self.task: asyncio.Task[Any] | None = asyncio.current_task(loop)  # that serves the call, None once it is over
         self._abort_with: ServiceError | None = None
 
     # -- what handlers use ---------------------------------------------------------------------------------------
@@ -171,13 +171,13 @@ class Call:
     @property
     def cancelled(self) -> bool:
         """Whether the caller has gone, or the service has ended the call."""
-        return self._task is not None and self._task.cancelling() > 0
+        return self.task is not None and self.task.cancelling() > 0
 
     @property
     def served_here(self) -> bool:
         """Whether the task running now is the one that serves the call; False while a dead coroutine is collected."""
         try:
-            return asyncio.current_task() is self._task
+            return asyncio.current_task() is self.task
         except RuntimeError:
             return False
 
@@ -228,9 +228,9 @@ class Call:
 
     def end(self, error: ServiceError) -> None:
         """Cancel the call from outside and have it answer with `error`: the drain's last step."""
-        if self._task is not None and not self._task.done():
+        if self.task is not None and not self.task.done():
             self._abort_with = error
-            self._task.cancel()
+            self.task.cancel()
 
     def release(self) -> None:
         """The call is over: let go of its task, whose context holds the call.
@@ -238,13 +238,13 @@ class Call:
         Such a cycle would wait for the garbage collector, and every call would take memory that is in no cache: a
         tenth of a gRPC call's time.
         """
-        self._task = None
+        self.task = None
 
     def ended_with(self) -> ServiceError | None:
         """The error that `end` was given; clears the cancellation it caused, so that the answer can be written."""
         error, self._abort_with = self._abort_with, None
-        if error is not None and self._task is not None:
-            self._task.uncancel()
+        if error is not None and self.task is not None:
+            self.task.uncancel()
         return error
 
 

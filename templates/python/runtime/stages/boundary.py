@@ -21,21 +21,19 @@ _log = logging.getLogger(__name__)
 class InFlight:
     """The calls being served: counted, waited for, and at the drain's end ended."""
 
-    __slots__ = ("_calls", "_waiters")
+    __slots__ = ("_calls", "_waiters", "add")
 
     def __init__(self) -> None:
         self._calls: set[Call] = set()
         self._waiters: list[asyncio.Future[None]] = []
+        self.add: Callable[[Call], None] = self._calls.add
+        """A call has come."""
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def __iter__(self) -> Iterator[Call]:
         return iter(tuple(self._calls))
-
-    def add(self, call: Call) -> None:
-        """A call has come."""
-        self._calls.add(call)
 
     def discard(self, call: Call) -> None:
         """A call has ended."""

@@ -42,7 +42,7 @@ class Deadline:
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
         deadline = call.deadline
         loop = call.loop
-        task = asyncio.current_task(loop)
+        task = call.task
         if deadline is None or task is None:
             await proceed(call)
             return

@@ -70,8 +70,6 @@ class Binding:
 
     def check_media_type(self, content_type: str) -> None:
         """Raises ServiceError (415) for a body that is neither JSON nor taken as it is. No content type is JSON."""
-        if content_type == "application/json":  # as most say it
-            return
         media = content_type.partition(";")[0].strip().lower()
         if media and not self.raw_body and media != "application/json" and not media.endswith("+json"):
             raise unsupported_media_type("must be application/json")

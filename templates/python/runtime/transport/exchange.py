@@ -116,12 +116,14 @@ class Exchange:
         self._held += len(piece)
         if self._held > _HELD_BYTES:
             self.connection.hold_back()
-        self.wake()
+        if self._news is not None:
+            self.wake()
 
     def arrived_whole(self) -> None:
         """The body has come to its end."""
         self._more = False
-        self.wake()
+        if self._news is not None:
+            self.wake()
 
     def wake(self) -> None:
         """Have whoever waits look again."""
@@ -304,7 +306,8 @@ class Exchange:
 
     def _finish(self) -> None:
         self.complete = True
-        self.wake()
+        if self._news is not None:
+            self.wake()
         if not self.keep_alive:
             self.connection.close()
 

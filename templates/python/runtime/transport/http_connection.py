@@ -241,7 +241,7 @@ class HttpConnection(asyncio.Protocol):
         self.listening.tasks.add(self.serving)
 
     async def _serve(self, exchange: Exchange) -> None:
-        task = asyncio.current_task(self._loop)
+        task = self.serving
         try:
             await self.listening.serve(exchange)
         except asyncio.CancelledError:

@@ -83,14 +83,11 @@ class RequestHead:
     expects_continue = False
     fault: ServiceError | None = None
     oversized = False
+    may_have_body = False
     takes_trailers = False
     upgrades = False  # to a WebSocket, if the connection agrees
     socket_key = ""
     socket_version = ""
-
-    @property
-    def may_have_body(self) -> bool:
-        return self.chunked or bool(self.content_length)
 
 
 class HeadReader:
@@ -141,10 +138,11 @@ def _content_type(head: RequestHead, value: str) -> None:
 
 def _content_length(head: RequestHead, value: str) -> None:
     head.content_length = int(value) if value.isdecimal() else 0
+    head.may_have_body = head.chunked or head.content_length > 0
 
 
 def _transfer_encoding(head: RequestHead, value: str) -> None:
-    head.chunked = True
+    head.chunked = head.may_have_body = True
 
 
 def _content_encoding(head: RequestHead, value: str) -> None:

@@ -91,10 +91,7 @@ class Pages:
         self._made: dict[str, Page] = {}
         paths = [] if document is None else [DOCUMENT, VIEWER, f"{VIEWER}/", f"{VIEWER}/start.js"]
         paths += [f"{VIEWER}/{asset}" for asset in _ASSETS] if paths else []
-        self._paths = frozenset(path for path in paths if not taken(path))
-
-    def __contains__(self, path: str) -> bool:
-        return path in self._paths
+        self.paths = frozenset(path for path in paths if not taken(path))
 
     async def answer(self, exchange: Exchange, path: str, asked: Mapping[bytes, bytes]) -> bool:
         """Send the page, or say that the caller's is the same; False where its package is not installed.

@@ -78,14 +78,19 @@ class RestApp:
     async def __call__(self, exchange: Exchange) -> None:
         """Serve one request. Raises nothing but CancelledError: the caller has gone."""
         try:
-            await self._answer(exchange)
+            if exchange.head.oversized:
+                await self._refuse(exchange, head_too_large())
+            elif exchange.path in self._pages.paths:
+                await self._page(exchange)
+            else:
+                await self._routed(exchange)
         except Exception:  # noqa: BLE001 - the last resort
             _LOG.exception("a request could not be answered")
             await self._give_up(exchange)
 
     def methods_at(self, path: str) -> tuple[str, ...]:
         """The HTTP methods that a raw path is served under, "*" for any; none for a path that is not."""
-        if path in self._pages:
+        if path in self._pages.paths:
             return PAGE_METHODS
         try:
             found = self._router.match("", path)
@@ -100,18 +105,11 @@ class RestApp:
         head = b"HTTP/1.1 %d \r\ncontent-type: %b\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         return answer.http, head % (answer.http, self._shape.content_type, len(body)) + body
 
-    def _answer(self, exchange: Exchange) -> Awaitable[None]:
-        """What answers the request: awaited by its caller, as each coroutine between the two would cost every call."""
-        if exchange.head.oversized:
-            return self._refuse(exchange, head_too_large())
-        if exchange.path in self._pages:
-            return self._page(exchange)
-        return self._routed(exchange)
-
     def _routed(self, exchange: Exchange) -> Awaitable[None]:
+        """What answers the request: awaited by its caller, as each coroutine between the two would cost every call."""
         verb, path = exchange.verb, exchange.path
         try:
-            if exchange.upgrades and verb == "GET" and isinstance(bound := self._router.match(UPGRADE, path), Match):
+            if exchange.head.upgrades and exchange.upgrades and verb == "GET" and isinstance(bound := self._router.match(UPGRADE, path), Match):
                 return self._converse(exchange, self._served[bound.place], bound.values)
             found = self._router.match(verb, path)
         except BadPathError:

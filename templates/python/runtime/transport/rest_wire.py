@@ -126,7 +126,8 @@ class RestWire:
             raise head.fault
         if not head.may_have_body or not self._served.binding.takes_body:
             return False
-        self._check_media_type(head.content_type)
+        if head.content_type != "application/json":  # as most say it
+            self._check_media_type(head.content_type)
         return True
 
     def _check_media_type(self, content_type: str) -> None:
