@@ -109,7 +109,12 @@ class RestApp:
         """What answers the request: awaited by its caller, as each coroutine between the two would cost every call."""
         verb, path = exchange.verb, exchange.path
         try:
-            if exchange.head.upgrades and exchange.upgrades and verb == "GET" and isinstance(bound := self._router.match(UPGRADE, path), Match):
+            if (
+                exchange.head.upgrades
+                and exchange.upgrades
+                and verb == "GET"
+                and isinstance(bound := self._router.match(UPGRADE, path), Match)
+            ):
                 return self._converse(exchange, self._served[bound.place], bound.values)
             found = self._router.match(verb, path)
         except BadPathError:
