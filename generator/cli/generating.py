@@ -95,8 +95,9 @@ def check(settings: Settings, full: bool) -> int:
         return DONE
     from generator.project.checking import check as verdict
 
-    code, findings = verdict(settings.folder)
+    code, findings, notes = verdict(settings.folder)
     show(findings, "red", settings)
+    show(notes, "yellow", settings)
     if code == DONE:
         say(settings, ["everything is generated and unedited"])
     return code

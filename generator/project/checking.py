@@ -35,13 +35,14 @@ DRIFT = 14
 _ORDER = (Fault.EDITED, Fault.MISSING, Fault.ORPHANED, Fault.BREAKING, Fault.STALE)
 
 
-def check(project: Path) -> tuple[int, tuple[Finding, ...]]:
-    """The exit code (0 for a project in order), a finding for each breaking change, and one for each file with a fault.
+def check(project: Path) -> tuple[int, tuple[Finding, ...], tuple[Finding, ...]]:
+    """The exit code (0 for a project in order), a finding for each breaking change, and one for each file with a fault; and notes
+    on the user's own code, which the exit code is not about.
 
     Writes nothing. Raises InputError where the inputs are wrong.
     """
     _, decided = changes(project)
-    return verdict(project, decided)
+    return *verdict(project, decided), decided.notes
 
 
 def verdict(project: Path, decided: Changes) -> tuple[int, tuple[Finding, ...]]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from generator.errors import InputError, Place
-from generator.project import upstream
+from generator.errors import Finding, InputError, Place
+from generator.project import client_use, upstream
 from generator.project.breaking import guarded
 from generator.project.build import Build, compute, read_lock
 from generator.project.changes import Change, Changes
 from generator.project.disk import Disk, orphans
 from generator.project.distributions import missing
 from generator.project.lock import dump
+from generator.project.own_code import modules
 from generator.project.ownership import decide
 from generator.project.paths import LOCK, is_project_path
 from generator.project.transaction import Write, write
@@ -47,11 +48,27 @@ def decided(disk: Disk, built: Build, force: Sequence[str] = (), waivers: Sequen
         found,
         files=tuple(sorted((*found.files, *kept), key=lambda change: change.path)),
         orphaned=orphaned,
-        notes=(*found.notes, *needs),
+        notes=(*found.notes, *needs, *_uses(disk, built, found)),
         drifts=tuple(drift.finding(disk) for drift in drifts),
         lock=replace(found.lock, remarks=remarks),
     )
     return guarded(disk, built, found, waivers)
+
+
+def _uses(disk: Disk, built: Build, found: Changes) -> Iterator[Finding]:
+    """Notes on what the user's code, as it will be, does with the generated clients, as they will be."""
+    generated = {emit.path: emit.content for emit in built.emits if emit.owner is Owner.MANAGED}
+    if not client_use.concerned(generated):
+        return
+    kept = [change for change in found.files if change.owner is not Owner.MANAGED and change.path.endswith(".py")]
+    managed = {change.path for change in found.files if change.owner is Owner.MANAGED}
+    code = modules(disk, managed, {change.path: change.after for change in kept if change.after is not None})
+    spec = built.plan.spec
+    yield from client_use.notes(
+        code,
+        generated,
+        lambda dependency, operation: spec.key_place("spec", "dependencies", dependency, "methods", operation),
+    )
 
 
 def taken_over(disk: Disk, built: Build, found: Changes) -> tuple[list[Change], list[upstream.Drift]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from generator.errors import Finding, Place
 from generator.project.disk import Disk
 from generator.project.lock import Handled, Locked
+from generator.project.own_code import parsed
 from generator.project.paths import shown
 from generator.project.renames import renamed_rpcs, renamed_service
 from generator.project.stubs import Appended, method_line
-from generator.project.wiring import unmentioned
+from generator.project.wiring import composition, unmentioned
 from generator.render.emit import Emit, Owner, Stub
 
 _KINDS = {
@@ -26,7 +26,7 @@ def drift(disk: Disk, path: str, before: Sequence[Handled], stubs: Sequence[Stub
     """What happened to the RPCs of a handler file: gone, renamed, or with other messages or of another kind."""
     after = {(stub.class_name, stub.method): stub for stub in stubs}
     changed = [old for old in before if (stub := after.get(_key(old))) is None or Handled.of(stub) != old]
-    tree = _parsed(disk, path) if changed else None
+    tree = parsed(disk, path) if changed else None
     if tree is None:
         return
     known = set(map(_key, before))
@@ -92,17 +92,8 @@ def unwired(disk: Disk, emits: Sequence[Emit]) -> Iterator[Finding]:
     handler_of = {stub.class_name: emit.path for emit in emits for stub in emit.stubs}
     for root in emits:
         if root.owner is Owner.SEEDED and root.path.endswith("/app.py"):
-            place = Place(shown(disk.project, root.path))
-            for class_name in unmentioned(disk.read(root.path), handler_of):
+            tree = parsed(disk, root.path)
+            place = Place(shown(disk.project, root.path), 0 if tree is None else composition(tree)[0])
+            for class_name in unmentioned(tree, handler_of):
                 hint = f"add the handler of {handler_of[class_name]}; until then the service answers UNIMPLEMENTED"
                 yield Finding(place, "not-wired", f"app.py does not wire {class_name}", hint)
-
-
-def _parsed(disk: Disk, path: str) -> ast.Module | None:
-    content = disk.read(path)
-    if content is None:
-        return None
-    try:
-        return ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError):
-        return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import MappingProxyType
 
 from generator.errors import Finding, Place
 from generator.project.disk import Disk
@@ -24,11 +26,21 @@ def own_files(disk: Disk, lock: Lock | None) -> tuple[str, ...]:
 
 def parsed(disk: Disk, path: str) -> ast.Module | None:
     """The file as it parses, None where it does not, or is not there."""
-    content = disk.read(path)
-    if content is None:
-        return None
+    return _module(disk.read(path))
+
+
+def modules(
+    disk: Disk, managed: AbstractSet[str], written: Mapping[str, bytes] = MappingProxyType({})
+) -> Mapping[str, ast.Module]:
+    """The user's modules below src/ that parse, by the path that is shown; `written` is what a generation makes of some."""
+    paths = {path for path in disk.below("src") if path.endswith(".py") and path not in managed}
+    found = {path: _module(written.get(path) or disk.read(path)) for path in sorted({*paths, *written})}
+    return {shown(disk.project, path): tree for path, tree in found.items() if tree is not None}
+
+
+def _module(content: bytes | None) -> ast.Module | None:
     try:
-        return ast.parse(content)
+        return None if content is None else ast.parse(content)
     except (SyntaxError, ValueError, RecursionError):
         return None
 

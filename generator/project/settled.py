@@ -13,12 +13,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.errors import InputError
+from generator.errors import InputError, Place
+from generator.project import client_use
 from generator.project import config as configuration
 from generator.project.config import CONTRACT_FOLDER, Config
 from generator.project.disk import Disk, orphans
 from generator.project.identity import identity, versions
 from generator.project.lock import digest, seal
+from generator.project.own_code import modules, parsed
 from generator.project.packs import OWN, names_below, unchanged
 from generator.project.paths import LOCK, is_project_path
 from generator.project.transaction import is_interrupted
@@ -61,11 +63,20 @@ def settled(project: Path) -> int | None:
             return None
         if not _files_hold(disk, entries) or any(orphans(disk, config, entries.owners.keys())):
             return None
-        if unmentioned(disk.read(f"src/{config.package}/app.py"), entries.classes):
+        if unmentioned(parsed(disk, f"src/{config.package}/app.py"), entries.classes) or _misused(disk, entries):
             return None
     except (InputError, OSError, ValueError):
         return None
     return sum(owner == "managed" for owner in entries.owners.values())
+
+
+def _misused(disk: Disk, entries: _Entries) -> bool:
+    """Whether there is anything to say of what the user's code does with the generated clients."""
+    managed = {path for path, owner in entries.owners.items() if owner == "managed"}
+    generated = {path: disk.read(path) or b"" for path in managed if "/gen/clients/" in path}
+    if not client_use.concerned(generated):
+        return False
+    return any(client_use.notes(modules(disk, managed), generated, lambda *_: Place("")))
 
 
 def _sealed_entries(project: Path) -> _Entries | None:

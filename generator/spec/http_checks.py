@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from generator.document import Path
 from generator.spec.dependencies import Dependency
-
-_VARIABLE = re.compile(r"\{[^}]*\}")
+from generator.spec.shape import shape
 
 _Found = tuple[Path, str, str, str]
-
-
-def shape(operation: str) -> str:
-    """The operation without the names of its variables: two of one shape are the same requests."""
-    return _VARIABLE.sub("{}", operation)
 
 
 def check_http(path: Path, dependency: Dependency) -> Iterator[_Found]:
