@@ -137,7 +137,7 @@ def _of_dependencies(plan: Plan) -> Iterator[File]:
 
 def _connections(plan: Plan) -> Mapping[str, object]:
     """What is declared of connections and can be seen from outside."""
-    called = [dependency for dependency in plan.dependencies if dependency.protocol == "grpc"]
+    called = [dependency for dependency in plan.dependencies if dependency.protocol != "redis"]
     timeouts = [call.policy.timeout for dependency in called for call in dependency.calls]
     return {
         "connect_timeouts": any(timeout is not None and timeout.connect is not None for timeout in timeouts),

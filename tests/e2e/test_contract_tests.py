@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from tests.e2e.mutations import CLIENT_MUTATIONS, MUTATIONS, Mutation
+from tests.e2e.client_mutations import CLIENT_MUTATIONS, HTTP_MUTATIONS
+from tests.e2e.mutation import Mutation
+from tests.e2e.mutations import MUTATIONS
 from tests.e2e.projects import emit, in_project, run_in
 
 CONTRACT = Path(__file__).parent / "everything"
@@ -51,7 +53,9 @@ def test_the_emitted_tests_are_typed_formatted_and_clean(project: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: f"{mutation}: {mutation.noticed_by}")
+@pytest.mark.parametrize(
+    "mutation", [*MUTATIONS, *HTTP_MUTATIONS], ids=lambda mutation: f"{mutation}: {mutation.noticed_by}"
+)
 def test_what_is_broken_is_noticed(impatient: Path, mutation: Mutation) -> None:
     with mutation.applied(impatient / "src" / "everything"):
         assert failed(impatient, mutation.noticed_by) == {mutation.noticed_by}

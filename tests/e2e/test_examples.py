@@ -256,7 +256,7 @@ async def test_a_row_of_the_error_table_says_the_same_both_ways(
     assert (failed.value.code(), failed.value.details()) == (StatusCode.FAILED_PRECONDITION, "Only 3 of ink left")
 
 
-def test_the_readmes_example_of_a_test_is_one(orders_project: Path, tmp_path: Path) -> None:
+def test_the_readmes_examples_of_tests_are_some(orders_project: Path, tmp_path: Path) -> None:
     (example,) = re.findall(
         r"^```python\n(.*?)^```", (orders_project / "README.md").read_text(), re.MULTILINE | re.DOTALL
     )
@@ -275,4 +275,4 @@ def test_the_readmes_example_of_a_test_is_one(orders_project: Path, tmp_path: Pa
     ]
     done = subprocess.run(command, cwd=orders_project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith(".  "), "one test, and it passed"
+    assert done.stdout.startswith("..  "), "two tests, and both passed"

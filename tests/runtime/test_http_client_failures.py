@@ -170,13 +170,41 @@ async def full_backlog() -> AsyncIterator[int]:
 
 
 async def test_a_connection_has_a_time_of_its_own() -> None:
-    async with (
-        full_backlog() as port,
-        client_of(f"http://127.0.0.1:{port}", connect_timeout=0.1, total_timeout=20.0) as client,
-    ):
-        error = await failure(client.get("/x"))
+    clock, policy = VirtualClock(), {"connect_timeout": 7.0, "total_timeout": 20.0}
+    async with full_backlog() as port, client_of(f"http://127.0.0.1:{port}", clock, **policy) as client:
+        call = asyncio.create_task(failure(client.get("/x")))
+        await clock.until_waiting(1)
+        await clock.advance(6.9)
+        assert not call.done()
+        await clock.advance(0.1)
+        error = await call
         assert error.message_received == "no connection in time"
         assert (error.code_received, error.broken, error.expired) == (StatusCode.UNAVAILABLE, True, False)
+        assert clock.waiting == 0
+
+
+async def test_a_caller_that_goes_while_it_waits_for_a_connection_is_gone_even_as_the_time_runs_out() -> None:
+    clock = VirtualClock()
+    async with full_backlog() as port, client_of(f"http://127.0.0.1:{port}", clock, connect_timeout=7.0) as client:
+        for expires in (False, True):
+            call = asyncio.create_task(client.get("/x"))
+            await clock.until_waiting(1)
+            call.cancel()
+            if expires:
+                await clock.stall(7.0)
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            assert clock.waiting == 0
+
+
+async def test_once_connected_a_request_takes_as_long_as_the_call_may() -> None:
+    clock = VirtualClock()
+    async with peer(lambda seen: None) as fx, client_of(fx.url, clock, connect_timeout=7.0) as client:
+        call = asyncio.create_task(client.get("/x"))
+        seen = await fx.arrived()
+        await clock.advance(8.0)
+        seen.answer()
+        assert (await call).status == 200
 
 
 # -- what is tried again -------------------------------------------------------------------------------------------

@@ -194,6 +194,11 @@ class Call:
                 raise ServiceError(StatusCode.INVALID_ARGUMENT, "the request message is missing")
         return self._request
 
+    @property
+    def wire(self) -> Wire:
+        """What is between the call and its caller."""
+        return self._wire
+
     def wrap_wire(self, wrap: Callable[[Wire], WireT]) -> WireT:
         """Put something between the call and its transport, for a stage that looks at each message; returns it."""
         wire = self._wire = wrap(self._wire)

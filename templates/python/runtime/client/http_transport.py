@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Final
 
 import aiohttp
@@ -20,6 +19,7 @@ from ..snapshot import DependencyPolicy
 from ..starting import StartError
 from ..targets import target_of, target_variable
 from ..watched_files import WatchedFiles
+from .connecting import Connecting
 from .environment import Dependency, Outbound, Target
 from .http_client import HttpConnection
 from .http_request import HttpRequest, base_of
@@ -50,13 +50,6 @@ _Files = WatchedFiles[ClientMaterial]
 
 class _BrokenError(Exception):
     """The connection did not carry the request, or not the answer's head."""
-
-
-@dataclass(slots=True)
-class _Sending:
-    """A request on its way; `reused` once it is known that its connection had been idle."""
-
-    reused: bool = False
 
 
 class HttpTransport:
@@ -122,35 +115,36 @@ class HttpTransport:
             raise self._failed(outgoing, StatusCode.INTERNAL, "the answer is no HTTP") from error
 
     async def _exchange(self, outgoing: Outgoing, url: URL) -> HttpResponse:
-        sending = _Sending()
+        connecting = Connecting(self._connect_timeout, self._clock)
         try:
-            return await self._send(outgoing, url, sending)
+            return await self._send(outgoing, url, connecting)
         except _BrokenError:
-            if not sending.reused or not self._repeatable:
+            if not connecting.reused or not self._repeatable:
                 raise
-        return await self._send(outgoing, url, sending)
+        return await self._send(outgoing, url, Connecting(self._connect_timeout, self._clock))
 
-    async def _send(self, outgoing: Outgoing, url: URL, sending: _Sending) -> HttpResponse:
+    async def _send(self, outgoing: Outgoing, url: URL, connecting: Connecting) -> HttpResponse:
         request: HttpRequest = outgoing.given
         until = outgoing.attempt_until
         allowed = None if until is None else until - self._clock.now()
         if allowed is not None and allowed <= 0:
             text = "its time was up before it went out"
             raise self._failed(outgoing, StatusCode.DEADLINE_EXCEEDED, text, expired=True, final=True)
-        async with self._session.request(
-            request.verb,
-            url,
-            data=request.body,
-            headers=_headers(outgoing, allowed),
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(allowed, sock_connect=self._connect_timeout, ceil_threshold=1e9),
-            ssl=True if self._files is None else self._files.current().context,
-            server_hostname=self._server_name,
-            trace_request_ctx=sending,
-        ) as response:
-            headers = Metadata(response.headers.items())
-            failed = response.status >= 400
-            content = await _content(response, _MAX_ERROR_BYTES if failed else self._max_bytes)
+        with connecting:
+            async with self._session.request(
+                request.verb,
+                url,
+                data=request.body,
+                headers=_headers(outgoing, allowed),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(allowed, ceil_threshold=1e9),
+                ssl=True if self._files is None else self._files.current().context,
+                server_hostname=self._server_name,
+                trace_request_ctx=connecting,
+            ) as response:
+                headers = Metadata(response.headers.items())
+                failed = response.status >= 400
+                content = await _content(response, _MAX_ERROR_BYTES if failed else self._max_bytes)
         if failed:
             raise failure(
                 self._dependency, outgoing.path, response.status, headers, content or b"", self._errors, time.time
@@ -197,7 +191,7 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
         connector=aiohttp.TCPConnector(limit=_most_connections(policy), ssl=context),
         cookie_jar=aiohttp.DummyCookieJar(),
         skip_auto_headers=("content-type",),
-        trace_configs=[_noting_reuse()],
+        trace_configs=[_telling()],
         middlewares=(_once,),
     ) as session:
         propagate = frozenset(outbound.policies.observability.propagate)
@@ -234,12 +228,22 @@ async def _once(
         raise _BrokenError("the connection was lost") from error
 
 
-def _noting_reuse() -> aiohttp.TraceConfig:
-    async def noted(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+def _telling() -> aiohttp.TraceConfig:
+    """Tells each request of its connection."""
+
+    async def reused(_: aiohttp.ClientSession, context: Any, __: object) -> None:
         context.trace_request_ctx.reused = True
 
+    async def begun(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+        context.trace_request_ctx.begin()
+
+    async def made(_: aiohttp.ClientSession, context: Any, __: object) -> None:
+        context.trace_request_ctx.end()
+
     config = aiohttp.TraceConfig()
-    config.on_connection_reuseconn.append(noted)
+    config.on_connection_reuseconn.append(reused)
+    config.on_connection_create_start.append(begun)
+    config.on_connection_create_end.append(made)
     return config
 
 

@@ -4,6 +4,8 @@ from .client import Addresses, Client, connected
 from .direct import direct_call
 from .entries import Entry, entries, one_of_each
 from .failures import Failure, failures, predicates
+from .http_received import HttpReceived
+from .http_scripts import answering_json, by_request
 from .leftovers import no_descriptor_left, nothing_left_behind
 from .outcome import Outcome
 from .refused import unknown_rpcs, unrouted, wrong_verbs
@@ -33,6 +35,7 @@ __all__ = [
     "Client",
     "Entry",
     "Failure",
+    "HttpReceived",
     "HurriedClock",
     "Messages",
     "Outcome",
@@ -44,6 +47,8 @@ __all__ = [
     "Served",
     "VirtualClock",
     "answering",
+    "answering_json",
+    "by_request",
     "connected",
     "direct_call",
     "echoing",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import importlib
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -134,8 +135,16 @@ async def calling(
 
 
 @asynccontextmanager
-async def silent() -> AsyncIterator[str]:
-    """The address of a server that takes connections, and never says a word over them."""
+async def silent(call: Outgoing, policies: Snapshot) -> AsyncIterator[str]:
+    """The address of a server that a call goes to, and to which no connection ever stands.
+
+    To gRPC it never says a word; over HTTP the handshake of TCP never ends, as its queue is full.
+    """
+    if issubclass(call.client, HttpClient):
+        with _full_queue() as port:
+            scheme = "http" if policies.dependencies[call.dependency].tls is None else "https"
+            yield f"{scheme}://{HOST}:{port}"
+        return
     taken: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(lambda _, writer: taken.append(writer), HOST, 0)
     try:
@@ -146,6 +155,20 @@ async def silent() -> AsyncIterator[str]:
         for writer in taken:
             writer.transport.abort()
             await writer.wait_closed()
+
+
+@contextmanager
+def _full_queue() -> Iterator[int]:
+    """A port at which no further connection is established, and none refused."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((HOST, 0))
+        listener.listen(0)
+        for _ in range(8):
+            held = stack.enter_context(socket.socket())
+            held.setblocking(False)
+            held.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 def _opener(client: type[AnyClient]) -> Callable[[str, Outbound], AbstractAsyncContextManager[Any]]:

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from ..call import Call
 from ..definition import Application, Definition, Kind, Method, ServiceBase
+from .http_received import HttpReceived, received_over_http
 
 PATIENCE: Final = 10.0
 """Seconds after which what has not happened has failed its test."""
@@ -35,6 +36,11 @@ class Received:
     def timeout(self) -> float | None:
         """Seconds that the call was given from its start, None for a call without a deadline."""
         return None if self.call.deadline is None else self.call.deadline - self.call.started
+
+    @property
+    def http(self) -> HttpReceived:
+        """The request that came to the stand-in of a dependency over HTTP. Raises TypeError for any other call."""
+        return received_over_http(self.call)
 
     async def each(self) -> AsyncGenerator[Message, None]:
         """The requests as they come, for a script."""

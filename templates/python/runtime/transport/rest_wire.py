@@ -75,14 +75,14 @@ class RestWire:
     `form` is how the caller wants the answer, once its query has been read.
     """
 
-    __slots__ = ("_exchange", "_query", "_received", "_served", "_values", "answer", "encoded", "form")
+    __slots__ = ("_query", "_received", "_served", "_values", "answer", "encoded", "exchange", "form")
 
     def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
         self.form = AS_EVER
         self.answer: Message | None = None  # the response that `encoded` is of
         self.encoded = (b"", b"")  # its content type and its bytes
         self._served = served
-        self._exchange = exchange
+        self.exchange = exchange
         self._values = values
         self._query = query
         self._received = False
@@ -92,7 +92,7 @@ class RestWire:
             return None
         self._received = True
         body = await self._body()
-        return self._served.binding.request(self._values, self._read_query(), body, self._exchange.head.content_type)
+        return self._served.binding.request(self._values, self._read_query(), body, self.exchange.head.content_type)
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
         """Nothing yet: HTTP's status line goes first, and a unary call's is known at its end."""
@@ -117,11 +117,11 @@ class RestWire:
 
     def _body(self) -> Awaitable[bytes]:
         """The body, if the route takes it. Raises ServiceError, now or when awaited."""
-        return self._exchange.body() if self._has_body() else self._exchange.no_body()
+        return self.exchange.body() if self._has_body() else self.exchange.no_body()
 
     def _has_body(self) -> bool:
         """Whether there may be a body, and the route takes it. Raises ServiceError."""
-        head = self._exchange.head
+        head = self.exchange.head
         if head.fault is not None:
             raise head.fault
         if not head.may_have_body or not self._served.binding.takes_body:
@@ -155,7 +155,7 @@ class ManyRequestsWire(RestWire):
             yield self._served.binding.message(self._values, query, value)
 
     def _json_values(self, body: bytes) -> Iterator[object]:
-        if _is_ndjson(self._exchange.head.content_type):
+        if _is_ndjson(self.exchange.head.content_type):
             yield from (read_body(line) for line in body.split(b"\n") if line.strip())
         elif body:
             values = read_body(body)
@@ -174,11 +174,11 @@ class RawRequestsWire(RestWire):
             self._received = True
             self._read = self._read_query()
             if not self._has_body():
-                await self._exchange.no_body()
+                await self.exchange.no_body()
                 return None
-        if not (part := await self._exchange.part()):
+        if not (part := await self.exchange.part()):
             return None
-        return self._served.binding.request(self._values, self._read, part, self._exchange.head.content_type)
+        return self._served.binding.request(self._values, self._read, part, self.exchange.head.content_type)
 
 
 class StreamWire(RestWire):
@@ -216,25 +216,25 @@ class StreamWire(RestWire):
             value = self.framing.next(value) if self._sent else self.framing.first(value)
         self._sent = True
         if value:
-            await self._exchange.write(value)
+            await self.exchange.write(value)
 
     async def end(self) -> None:
         """End a stream that went well."""
         if self._served.raw_response:
-            await self._exchange.end()
+            await self.exchange.end()
         else:
-            await self._exchange.end(self.framing.end if self._sent else self.framing.empty)
+            await self.exchange.end(self.framing.end if self._sent else self.framing.empty)
 
     async def end_with(self, error: bytes) -> None:
         """End a stream that failed on its way with `{"error": …}`, or cut it off."""
         if self._served.raw_response or self.framing.error is None:
-            await self._exchange.cut()
+            await self.exchange.cut()
         else:
-            await self._exchange.end(self.framing.error(error))
+            await self.exchange.end(self.framing.error(error))
 
     async def _start(self, headers: list[RawHeader]) -> None:
         self.started = True
-        await self._exchange.start(200, headers)
+        await self.exchange.start(200, headers)
 
 
 def _is_ndjson(content_type: str) -> bool:
