@@ -10,7 +10,6 @@ from grpc import StatusCode
 
 from ..clock import Clock
 from ..errors import DependencyError
-from ..snapshot import BulkheadPolicy
 from .environment import Dependency, Target
 from .outgoing import Endpoint, Outgoing
 
@@ -110,12 +109,8 @@ def for_target(target: Target, dependency: Dependency) -> Bulkhead | None:
         return None
     return Bulkhead(
         dependency.name,
-        _permits(policy, target, dependency),
+        dependency.one("bulkhead", target.path, lambda _: Permits(policy.max_concurrent_calls)),
         policy.max_wait,
         dependency.outbound.clock,
         dependency.counter("bulkhead", "full", target.path),
     )
-
-
-def _permits(policy: BulkheadPolicy, target: Target, dependency: Dependency) -> Permits:
-    return dependency.one("bulkhead", target.path, lambda _: Permits(policy.max_concurrent_calls))

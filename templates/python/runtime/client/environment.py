@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from ..breakers import breakers_of
 from ..clock import Clock
 from ..definition import DependencyFallbacks, Kind, Method
+from ..limiter import Limiter, limiter
 from ..measures import uncounted
 from ..policies.adaptive_timeout import AdaptiveTimeout
 from ..policies.breaker import Breaker
@@ -22,6 +23,7 @@ from ..snapshot import (
     DependencyPolicy,
     HedgingPolicy,
     OutgoingPolicy,
+    RateLimitPolicy,
     RetryPolicy,
     Snapshot,
 )
@@ -113,6 +115,17 @@ class Dependency:
             return AdaptiveTimeout(policy, base, trip, changed)
 
         return self.one("adaptive_timeout", path, make)
+
+    def limiter(self, path: str, policy: RateLimitPolicy) -> Limiter:
+        """The rate limit of an RPC, with its store."""
+        outbound = self.outbound
+
+        def make(owner: str) -> Limiter:
+            prefix = f"holdfast:{outbound.service}:calls:{self.name}:{owner}"
+            count_failed = self.counter("rate_limit", "store_failed", owner)
+            return limiter(policy, outbound.clock, self.redis, prefix, count_failed)
+
+        return self.one("rate_limit", path, make)
 
     def redis(self, store: str) -> RedisStore:
         """The connection to that dependency, which state is kept in; closed with the dependency's client."""

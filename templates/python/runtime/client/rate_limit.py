@@ -11,8 +11,8 @@ from ..caller_key import SHARED, KeyOf, key_of
 from ..clock import Clock
 from ..current import current_call
 from ..errors import DependencyError
-from ..limiter import Limiter, limiter
-from ..snapshot import RateLimitKeyPolicy, RateLimitPolicy
+from ..limiter import Limiter
+from ..snapshot import RateLimitKeyPolicy
 from ..stores import StoreError
 from .environment import Dependency, Target
 from .outgoing import Endpoint, Outgoing
@@ -117,21 +117,10 @@ def for_target(target: Target, dependency: Dependency) -> RateLimiting | None:
         return None
     return RateLimiting(
         dependency.name,
-        _limiter(policy, target, dependency),
+        dependency.limiter(target.path, policy),
         policy.timeout,
         Keys.by(policy.key),
         dependency.outbound.clock,
         dependency.counter("rate_limit", "refused", target.path),
         dependency.counter("rate_limit", "key_missing", target.path),
     )
-
-
-def _limiter(policy: RateLimitPolicy, target: Target, dependency: Dependency) -> Limiter:
-    outbound = dependency.outbound
-
-    def made(owner: str) -> Limiter:
-        prefix = f"holdfast:{outbound.service}:calls:{dependency.name}:{owner}"
-        count_failed = dependency.counter("rate_limit", "store_failed", owner)
-        return limiter(policy, outbound.clock, dependency.redis, prefix, count_failed)
-
-    return dependency.one("rate_limit", target.path, made)
