@@ -6,6 +6,7 @@ import asyncio
 import pytest
 from grpc import StatusCode
 
+from orders.gen.clients.fx import FxClient
 from orders.gen.clients.inventory import InventoryClient
 from orders.gen.clients.payments import PaymentsClient
 from orders.gen.definition import DEFINITION
@@ -16,7 +17,7 @@ from orders.runtime.testing.dependencies import Outgoing
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POLICIES = DEFINITION.policies
-TARGETS = targets(POLICIES, InventoryClient, PaymentsClient)
+TARGETS = targets(POLICIES, InventoryClient, PaymentsClient, FxClient)
 PATIENT = [call for call, target in TARGETS.items() if target.policy.connect_timeout]
 
 
@@ -24,7 +25,10 @@ PATIENT = [call for call, target in TARGETS.items() if target.policy.connect_tim
 async def test_a_call_waits_for_a_connection_as_long_as_declared(call: Outgoing) -> None:
     timeout = TARGETS[call].policy.connect_timeout
     assert timeout is not None
-    async with silent() as address, calling(call.client, POLICIES, "connect_timeout", address=address) as peer:
+    async with (
+        silent(call, POLICIES) as address,
+        calling(call.client, POLICIES, "connect_timeout", address=address) as peer,
+    ):
         waiting = asyncio.create_task(peer.failure(call))
         await peer.clock.until_waiting(1)
         await peer.clock.advance(timeout * 0.99)
