@@ -72,12 +72,15 @@ class Context:
             call.trace_id = ids[32:64]
             if not self._traced:
                 call.span_id = ids[64:]
-        timeout = self._default if call.client_timeout is None else call.client_timeout
-        call.deadline = None if timeout is None else call.started + min(timeout, self._max)
+        call.deadline = self._deadline(call)
         call.reserve = self._reserve
         call.criticality = less_critical(self._criticality, criticality) if criticality else self._criticality
         current_call.set(call)
         await proceed(call)
+
+    def _deadline(self, call: Call) -> float | None:
+        timeout = self._default if call.client_timeout is None else call.client_timeout
+        return None if timeout is None else call.started + min(timeout, self._max)
 
 
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Context:
