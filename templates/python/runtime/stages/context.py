@@ -64,10 +64,7 @@ class Context:
                 states.append(str(value))
         ids = self._random_bits(320).to_bytes(40).hex()  # one number for all: three cost three times as much
         call.request_id = request_id or ids[:32]
-        if call.protocol == "rest":
-            call.headers.append(("x-request-id", call.request_id))
-        elif request_id:  # over gRPC it costs more, so only who sent one is told; errors always say it
-            call.trailers.append(("x-request-id", call.request_id))
+        answer_with_id(call, asked=bool(request_id))
         if not (parents and join_trace(call, parents, states)):
             call.trace_id = ids[32:64]
             if not self._traced:
@@ -86,6 +83,14 @@ class Context:
 def for_method(method: Method, policy: MethodPolicy, environment: Environment) -> Context:
     """The method's stage; every method has one."""
     return Context(policy, environment.random.getrandbits, traced=environment.tracing is not None)
+
+
+def answer_with_id(call: Call, *, asked: bool) -> None:
+    """Have the answer say the request id; over gRPC, where it costs more, only to who sent one: errors always say it."""
+    if call.protocol == "rest":
+        call.headers.append(("x-request-id", call.request_id))
+    elif asked:
+        call.trailers.append(("x-request-id", call.request_id))
 
 
 def join_trace(call: Call, parents: list[str], states: list[str]) -> bool:
