@@ -47,7 +47,7 @@ class Streaming(Model):
     max_duration: PositiveDuration | None = setting(None, "A stream that lasts longer is ended.", example="1h")
     max_buffered_messages: Count = setting(
         16,
-        "Messages that a WebSocket takes in ahead of the handler, before its sender is held back; elsewhere one is read when the handler asks for it, and everywhere one at a time is sent.",
+        "Messages of a stream over REST that wait in the process: responses for the socket, and over WebSocket requests for the handler. gRPC holds one each way, and bounds the bytes beneath.",
     )
     max_message_bytes: Size | None = setting(None, "Largest single message, in its protobuf form.", example="64KiB")
 

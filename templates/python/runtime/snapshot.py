@@ -48,7 +48,7 @@ class StreamingPolicy:
 
     idle_timeout: float | None = None  # without a message in either direction
     max_duration: float | None = None
-    max_buffered_messages: int = 16  # that a WebSocket takes in ahead of the handler
+    max_buffered_messages: int = 16  # over REST: responses for the socket, over WebSocket requests too
     max_message_bytes: int | None = None  # of one message, in its protobuf form
 
 

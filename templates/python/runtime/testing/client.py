@@ -8,7 +8,7 @@ import importlib
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import httpx
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 from grpc import StatusCode, aio
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidHandshake
 
 from ..call import Header
@@ -150,6 +151,11 @@ class Client:
             await call.read()
         return tuple(answers)
 
+    def web_socket(self, route: Route, request: Message) -> AbstractAsyncContextManager[ClientConnection]:
+        """An open WebSocket of a bidirectional route, whose path and query are those of that request."""
+        headers = _http_headers(self.authorization(route.method), None)
+        return web_socket.opened(self._socket_url(route, request), headers, self._context)
+
     async def admin_page(self, path: str) -> str:
         """The text of a page of the admin port (`/metrics`). Raises httpx.HTTPStatusError where it is none."""
         response = await self.http.get(f"{self.addresses.admin}{path}")
@@ -189,11 +195,7 @@ class Client:
         answers: list[Message] = []
         async with (
             asyncio.timeout(PATIENCE),
-            web_socket.opened(
-                self._socket_url(route, requests[0]),
-                _http_headers(self.authorization(route.method), None),
-                self._context,
-            ) as socket,
+            self.web_socket(route, requests[0]) as socket,
         ):
             for request in requests:
                 await socket.send(frame(route, request), text=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Frame, Opcode
 
 from .scripted import PATIENCE
 
@@ -58,6 +59,11 @@ async def opened(
         ssl=tls,
     ) as socket:
         yield socket
+
+
+def write_at_once(socket: ClientConnection, frames: Sequence[tuple[Opcode, bytes]]) -> None:
+    """Send these frames in one piece, whatever the state of the connection."""
+    socket.transport.write(b"".join(Frame(opcode, payload).serialize(mask=True) for opcode, payload in frames))
 
 
 async def exchange(

@@ -21,6 +21,7 @@ from .http_head import HeadReader
 from .http_tls import peer_certificate
 from .verbs import with_known_verb
 from .web_socket import WebSocketConnection
+from .write_buffer import WriteBuffer
 
 HEAD_TIMEOUT = 10.0  # seconds from a connection's opening, or a request's first byte, to the end of its head
 KEEP_ALIVE = 75.0  # seconds; longer than load balancers keep theirs, else a request meets the connection closing
@@ -96,6 +97,10 @@ class HttpConnection(asyncio.Protocol):
         self._timer_at = math.inf
 
     # -- what requests use ----------------------------------------------------------------------------------------
+
+    def write_buffer(self, most: int | None) -> WriteBuffer:
+        """The buffer of a response stream that holds so many messages, None for as many as there is room for."""
+        return WriteBuffer(self._transport, self._writable, most)
 
     async def room(self) -> None:
         """Return when the connection is not `full`: its buffer has room for more, or nobody reads it any more."""

@@ -17,6 +17,7 @@ from ..metadata import Metadata, is_request_id
 from ..pipeline import Endpoint
 from ..protojson.codec import CodecFor
 from ..routing import UPGRADE, BadPathError, Match
+from ..snapshot import MethodPolicy
 from ..status import Answer, answer_of
 from .error_body import ErrorShape
 from .exchange import Exchange, RawHeader
@@ -59,17 +60,17 @@ class RestApp:
         self._limit = policy.max_body_bytes
         self._spawn = spawn
         self._observe_refusal = observe_refusal
-        self._held = {
-            path: policy.streaming.max_buffered_messages
-            for path, policy in definition.policies.methods.items()
-            if policy.streaming is not None
-        }
         ignore = policy.unknown_fields == "ignore"
 
         self._router = definition.router
         self._served = [
             ServedRoute(
-                route, endpoints[route.method.path], codec_for, definition.bindings(route), ignore_unknown=ignore
+                route,
+                endpoints[route.method.path],
+                codec_for,
+                definition.bindings(route),
+                ignore_unknown=ignore,
+                held=_held(definition.policies.methods[route.method.path]),
             )
             for route in definition.routes
         ]
@@ -172,8 +173,7 @@ class RestApp:
         except ServiceError as error:
             await self._refuse(exchange, error, _UPGRADE if error.http == 426 else ())
             return
-        held = self._held.get(served.route.method.path)
-        wire = WebSocketWire(served, exchange, values, exchange.query, limit=self._limit, held=held)
+        wire = WebSocketWire(served, exchange, values, exchange.query, limit=self._limit)
         call = self._incoming(exchange, served.route, wire)
         wire.headers = call.headers
         try:
@@ -256,3 +256,7 @@ class RestApp:
             sent = [pair for pair in sent if pair[0] != b"retry-after"]
             sent.append((b"retry-after", str(answer.retry_after_seconds).encode()))
         await exchange.respond_json(answer.http, sent, self._shape.body(answer, trace_id))
+
+
+def _held(policy: MethodPolicy) -> int | None:
+    return None if policy.streaming is None else policy.streaming.max_buffered_messages

@@ -31,10 +31,19 @@ class ServedRoute:
     """A route with everything that is known of it before a request comes."""
 
     def __init__(
-        self, route: Route, endpoint: Endpoint, codec_for: CodecFor, bind: Bind | None, *, ignore_unknown: bool
+        self,
+        route: Route,
+        endpoint: Endpoint,
+        codec_for: CodecFor,
+        bind: Bind | None,
+        *,
+        ignore_unknown: bool,
+        held: int | None = None,
     ) -> None:
+        """`held` is how many messages of a stream may wait in a connection, each way; None for a bound in bytes alone."""
         self.route = route
         self.endpoint = endpoint
+        self.held = held
         self.binding = Binding(route, codec_for(route.method.request), bind, ignore_unknown=ignore_unknown)
         self._response_codec = codec_for(route.method.response)
         descriptor: Any = route.method.response.DESCRIPTOR
@@ -184,12 +193,13 @@ class RawRequestsWire(RestWire):
 class StreamWire(RestWire):
     """The wire of a server stream: each message goes out as it comes, in the form that the caller accepts."""
 
-    __slots__ = ("_pending", "_sent", "framing", "started")
+    __slots__ = ("_buffer", "_pending", "_sent", "framing", "started")
 
     def __init__(self, served: ServedRoute, exchange: Exchange, values: Sequence[str], query: bytes) -> None:
         super().__init__(served, exchange, values, query)
         self.framing: Framing = ARRAY if served.raw_response else framing_for(exchange.head.accept)
         self.started = False
+        self._buffer = exchange.connection.write_buffer(served.held)
         self._sent = False
         self._pending: Sequence[Header] = ()
 
@@ -217,6 +227,7 @@ class StreamWire(RestWire):
         self._sent = True
         if value:
             await self.exchange.write(value)
+            await self._buffer.room()
 
     async def end(self) -> None:
         """End a stream that went well."""

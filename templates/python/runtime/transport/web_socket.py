@@ -17,12 +17,15 @@ from websockets.utils import accept_key
 from ..errors import ServiceError
 from .faults import caller_gone, invalid, too_large
 from .framing import TURN
+from .write_buffer import WriteBuffer
 
 NORMAL, REFUSED_INPUT, FAILURE = 1000, 1008, 1011
 """Close codes (RFC 6455, section 7.4.1)."""
 
 _QUEUED_BYTES = 64 << 10  # of messages that nobody has asked for yet; then the peer is held back
 _QUEUED_MESSAGES = 256
+_MASK, _LENGTH = 0x80, 0x7F  # of a frame's second byte
+_MORE_LENGTH = {126: 2, 127: 8}  # bytes of a length that the seven bits only announce
 _PING_SECONDS = 20.0
 _CLOSE_SECONDS = 5.0  # for the peer's Close frame
 _LINGER_SECONDS = 0.5  # for a peer whose Close frame is not to be told from the rest of what is refused
@@ -49,6 +52,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._connections = connections
         self._limit = limit  # bytes of a message
         self._held = _QUEUED_MESSAGES if held is None else held  # messages; then the peer is held back
+        self._unread = bytearray()  # what has come and is not parsed yet
+        self._missing = 0  # bytes of the frame that is being parsed
         self._protocol = Protocol(Side.SERVER, state=State.OPEN, max_size=limit)
         self._loop = asyncio.get_running_loop()
         self._message = bytearray()  # of which not every fragment is there
@@ -59,6 +64,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._arrived = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._buffer = WriteBuffer(transport, self._writable, held)
         self._late_pong = b""
         self._sent = 0  # messages
         self._left = False  # the peer has closed, or is not to be understood any more
@@ -91,7 +97,7 @@ class WebSocketConnection(asyncio.Protocol):
         """Send a message; returns when the connection's buffer has room for more. Raises ServiceError."""
         if not self._left:
             self._write(Opcode.TEXT, text)
-            await self._writable.wait()
+            await self._buffer.room()
             self._sent += 1
             if self._sent % TURN == 0:
                 await asyncio.sleep(0)
@@ -138,6 +144,22 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        self._unread += data
+        self._parse_unread()
+
+    def _parse_unread(self) -> None:
+        """Parse frame by frame, until as many messages wait as may: one read can bring thousands."""
+        while self._unread and not self._held_back:
+            if not self._missing:
+                self._missing = frame_size(self._unread)
+                if not self._missing:
+                    return
+            piece = bytes(self._unread[: self._missing])
+            del self._unread[: len(piece)]
+            self._missing -= len(piece)
+            self._parse(piece)
+
+    def _parse(self, data: bytes) -> None:
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Frame):
@@ -189,15 +211,17 @@ class WebSocketConnection(asyncio.Protocol):
         self._arrived.set()
         if isinstance(message, bytes):
             self._queued += len(message)
-        if not self._held_back and (self._queued > _QUEUED_BYTES or len(self._inbox) > self._held):
+        if not self._held_back and (self._queued > _QUEUED_BYTES or len(self._inbox) >= self._held):
             self._held_back = True
             self._transport.pause_reading()
 
     def _take_in(self) -> None:
-        if self._held_back:
-            self._held_back = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        if not self._held_back:
+            return
+        self._held_back = False
+        self._parse_unread()
+        if not self._held_back and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _write(self, opcode: Opcode, payload: bytes) -> None:
         self._transport.write(Frame(opcode, payload).serialize(mask=False))
@@ -246,6 +270,19 @@ class WebSocketConnection(asyncio.Protocol):
             self._protocol.send_ping(b"")
             self._flush()
         self._timer = self._loop.call_later(_PING_SECONDS, self._tick)
+
+
+def frame_size(data: bytearray) -> int:
+    """How many bytes the frame has that `data` begins with (RFC 6455, section 5.2), 0 while its header is not whole."""
+    if len(data) < 2:
+        return 0
+    length, masked = data[1] & _LENGTH, bool(data[1] & _MASK)
+    begin = 2 + _MORE_LENGTH.get(length, 0)
+    if len(data) < begin:
+        return 0
+    if length in _MORE_LENGTH:
+        length = int.from_bytes(data[2:begin])
+    return begin + 4 * masked + length
 
 
 def answer_to_upgrade(key: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:

@@ -30,7 +30,6 @@ class WebSocketWire:
     __slots__ = (
         "_ended",
         "_exchange",
-        "_held",
         "_limit",
         "_query",
         "_read",
@@ -50,7 +49,6 @@ class WebSocketWire:
         query: bytes,
         *,
         limit: int,
-        held: int | None,
     ) -> None:
         self.headers: Sequence[Header] = ()  # the call's
         self.refused: ServiceError | None = None  # what is wrong with what the caller has sent
@@ -60,7 +58,6 @@ class WebSocketWire:
         self._query = query
         self._read = NO_QUERY
         self._limit = limit  # bytes of a message
-        self._held = held  # messages taken in ahead of the handler, None for as many as a connection holds
         self._socket: WebSocketConnection | None = None
         self._ended = False
         self._timer = asyncio.get_running_loop().call_later(_OPEN_SECONDS, self._open)
@@ -122,7 +119,7 @@ class WebSocketWire:
         self._timer.cancel()
         if self._socket is None:
             head = answer_to_upgrade(self._exchange.head.socket_key, response_headers(self.headers))
-            self._socket = self._exchange.become_web_socket(head, self._limit, self._held)
+            self._socket = self._exchange.become_web_socket(head, self._limit, self._served.held)
         return self._socket
 
 
