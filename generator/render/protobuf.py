@@ -41,14 +41,12 @@ def render(contract: Contract, package: str) -> list[Emit]:
         emits: list[Emit] = []
         packages = {f"src/{package}/gen/pb"}
         for path in ours:
-            base = path.removesuffix(".proto").replace("-", "_")
+            made = _protoc_module(path).removesuffix("_pb2").replace(".", "/")
             target = f"src/{package}/gen/pb" + modules[path].removesuffix("_pb2").replace(".", "/")
             packages.update(_parents(target, f"src/{package}/gen/pb"))
             for suffix in _SUFFIXES:
-                source = Path(folder, base + suffix)
-                if source.exists():
-                    text = keywords.mended(_move(source.read_text("utf-8"), moved), suffix)
-                    emits.append(Emit(target + suffix, Owner.MANAGED, text.encode(), f"protoc:{suffix[1:]}", "protoc"))
+                text = keywords.mended(_move(Path(folder, made + suffix).read_text("utf-8"), moved), suffix)
+                emits.append(Emit(target + suffix, Owner.MANAGED, text.encode(), f"protoc:{suffix[1:]}", "protoc"))
     return [*emits, *(_package_file(folder) for folder in sorted(packages))]
 
 

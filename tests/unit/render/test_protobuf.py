@@ -46,6 +46,7 @@ MESSAGE = "message M {}\n"
         ({"orders.proto": f"package orders.v1;{MESSAGE}"}, "shop.gen.pb.orders.v1.orders_pb2"),
         ({"deep/down/orders.proto": f"package orders.v1;{MESSAGE}"}, "shop.gen.pb.orders.v1.orders_pb2"),
         ({"dash-ed.proto": f"package a;{MESSAGE}"}, "shop.gen.pb.a.dash_ed_pb2"),
+        ({"orders.v2.proto": f"package a;{MESSAGE}"}, "shop.gen.pb.a.orders_v2_pb2"),
         ({"import/class.proto": f"package import.class;{MESSAGE}"}, "shop.gen.pb.import_.class_.class_pb2"),
         ({"google/acme/x.proto": f"package google.acme;{MESSAGE}"}, "shop.gen.pb.google.acme.x_pb2"),
     ],
@@ -58,7 +59,7 @@ def test_a_module_stands_below_its_proto_package(tmp_path: Path, protos: Mapping
 
 @pytest.mark.parametrize(
     "base",
-    ["base.proto", "some/where/base.proto", "da-sh/ba-se.proto", "in/from.proto"],
+    ["base.proto", "some/where/base.proto", "da-sh/ba-se.proto", "in/from.proto", "do.t/ba.se.proto"],
 )
 def test_a_module_finds_what_it_imports(tmp_path: Path, base: str) -> None:
     protos = {
