@@ -1,4 +1,4 @@
-"""Python's keywords among a contract's names: what protoc prints for them that is no Python, mended or refused."""
+"""Names of a contract that Python or its messages have taken: what protoc prints for them, mended or refused."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import keyword
 import re
 from collections.abc import Iterator
 
+from google.protobuf.empty_pb2 import Empty
+
 from generator.contract.model import Contract
 from generator.errors import Finding, InputError
 
 _KEYWORD = "|".join(keyword.kwlist)
+_OF_EVERY_MESSAGE = frozenset(name for name in dir(Empty) if not name.startswith("_"))
 _ENUM_VALUE = re.compile(rf"^ *(?:{_KEYWORD}): .*\n", re.MULTILINE)
 _GRPC_NAMES = re.compile(
     rf"(?P<before>^ *self\.|^ *def |^class |\bservicer\.)(?P<name>{_KEYWORD})(?P<after> = |\(|,|:$)", re.MULTILINE
@@ -17,7 +20,10 @@ _GRPC_NAMES = re.compile(
 
 
 def check(contract: Contract) -> None:
-    """Raises InputError for each message or enum of the contract's own files that no Python module can name."""
+    """Raises InputError where the contract's own files have a message or an enum that no Python module can name.
+
+    So it does for a field that stands before what every message has: `message.CopyFrom` would be its value.
+    """
     if findings := list(_findings(contract)):
         raise InputError(findings)
 
@@ -28,6 +34,11 @@ def _findings(contract: Contract) -> Iterator[Finding]:
             if keyword.iskeyword(found.name) and not contract.files[found.file].provided:
                 message = f"no Python module can hold a {what} named `{found.name}`: it is a keyword"
                 yield Finding(found.place, "keyword-as-type", message, "choose another name")
+    for owner in contract.messages.values():
+        for field in owner.fields:
+            if field.name in _OF_EVERY_MESSAGE and not contract.files[owner.file].provided:
+                message = f"the field `{field.name}` hides what every message has under that name in Python"
+                yield Finding(field.place, "hiding-field", message, "choose another name, and keep the number")
 
 
 def mended(text: str, suffix: str) -> str:

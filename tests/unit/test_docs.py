@@ -68,6 +68,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 @each_page
+def test_tables_are_whole(page: Path) -> None:
+    """A row after an empty line is no row but a paragraph with bars in it."""
+    starts = re.findall(r"(?:^|\n)\n(\|.*)\n(.*)", prose(page))
+    assert [row for row, below in starts if not re.fullmatch(r"\|(:?-+:?\|)+", below.replace(" ", ""))] == []
+
+
+@each_page
 def test_commands_in_examples_exist(page: Path) -> None:
     for block in blocks(page, "console"):
         for line in re.findall(r"(?:^\$ |\()(holdfast [^|)\n]*)", block.replace("\\\n", ""), re.MULTILINE):

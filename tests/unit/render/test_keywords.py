@@ -1,4 +1,4 @@
-"""Python's keywords among a contract's names: what can be mended is, what cannot is refused at its place."""
+"""Names of a contract that Python has taken: what can be mended is, what cannot is refused at its place."""
 
 from __future__ import annotations
 
@@ -42,5 +42,13 @@ def test_a_message_or_enum_that_no_module_can_hold_is_refused_where_it_stands(tm
     ]
 
 
+@pytest.mark.parametrize("name", ["DESCRIPTOR", "CopyFrom", "SerializeToString"])
+def test_a_field_that_hides_what_every_message_has_is_refused_where_it_stands(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        check(contract(tmp_path, f"message M {{\n  string a = 1;\n  string {name} = 2;\n}}"))
+    (finding,) = refused.value.findings
+    assert (finding.id, finding.place.line, finding.place.column) == ("hiding-field", 5, 3)
+
+
 def test_other_names_are_left_alone(tmp_path: Path) -> None:
-    check(contract(tmp_path, "message Nothing { string none = 1; }"))
+    check(contract(tmp_path, "message Nothing { string none = 1; string descriptor = 2; }"))
