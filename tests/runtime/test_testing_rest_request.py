@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from google.api.http_pb2 import HttpRule
 from google.api.httpbody_pb2 import HttpBody
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.wrappers_pb2 import BoolValue, BytesValue, StringValue
 from google.rpc.context.attribute_context_pb2 import AttributeContext
 from google.rpc.error_details_pb2 import ErrorInfo
 from runtime.definition import Capture, Kind, Method, Route
@@ -92,6 +95,27 @@ def test_fields_can_be_spelt_as_the_contract_does() -> None:
     way = route("/v1/all", AttributeContext.Auth)
     assert sent(way, request).query == "accessLevels=a"
     assert sent(way, request, proto_names=True).query == "access_levels=a"
+
+
+@pytest.mark.parametrize(
+    ("request_", "query"),
+    [
+        (StringValue(value="a b"), "value=a+b"),
+        (BytesValue(value=b"\xff"), "value=%2Fw%3D%3D"),
+        (BoolValue(value=True), "value=true"),
+        (FieldMask(paths=["a", "b"]), "paths=a&paths=b"),
+        (Timestamp(seconds=7), "seconds=7"),
+    ],
+    ids=lambda value: value.DESCRIPTOR.name if isinstance(value, Message) else "",
+)
+def test_a_request_whose_json_is_no_object_goes_into_the_query_by_its_fields(request_: Message, query: str) -> None:
+    assert sent(route("/v1/all", type(request_)), request_).query == query
+
+
+def test_a_request_whose_json_is_no_object_fills_a_path_and_a_body() -> None:
+    request = StringValue(value="a b")
+    assert sent(route("/v1/{value}", StringValue), request) == RestRequest("GET", "/v1/a%20b")
+    assert sent(route("/v1/all", StringValue, verb="post", body="value"), request).body == b'"a b"'
 
 
 def test_a_client_stream_is_one_array() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from ..definition import Capture, Kind, Route
+from ..protojson.reading import has_own_form
 from .samples import is_map, sample, variants
 
 _JSON: Final = "application/json"
@@ -241,15 +243,15 @@ def _has_body(route: Route, message: Message) -> bool:
 
 def _body_value(route: Route, message: Message, proto_names: bool) -> Any:
     """The body's JSON value; null too where its field is not set."""
-    value: Any = _json(message, proto_names)
     if route.body == "*":
-        return value
-    return value.get(_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names))
+        return _json(message, proto_names)
+    field = message.DESCRIPTOR.fields_by_name[route.body]
+    return _json_fields(message, proto_names).get(_name(field, proto_names))
 
 
 def _parameters(route: Route, message: Message, *, proto_names: bool) -> Iterator[tuple[str, str]]:
     if route.body != "*":
-        value = _json(message, proto_names)
+        value = _json_fields(message, proto_names)
         if route.body:
             value.pop(_name(message.DESCRIPTOR.fields_by_name[route.body], proto_names), None)
         yield from _flat(value, "")
@@ -268,7 +270,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(message: Message, field: Any) -> str:
-    return _scalar_text(_json(message, proto_names=True).get(field.name, ""))
+    return _scalar_text(_json_fields(message, proto_names=True).get(field.name, ""))
 
 
 def _scalar_text(value: Any) -> str:
@@ -276,6 +278,21 @@ def _scalar_text(value: Any) -> str:
     if value is None:
         return "NULL_VALUE"
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _json_fields(message: Message, proto_names: bool) -> dict[str, Any]:
+    """The JSON of each field, of a message too whose own JSON is no object: a wrapper is a request like any other."""
+    if has_own_form(message.DESCRIPTOR):
+        return {_name(field, proto_names): _plain(field, value) for field, value in message.ListFields()}
+    fields: dict[str, Any] = _json(message, proto_names)
+    return fields
+
+
+def _plain(field: Any, value: Any) -> Any:
+    """The JSON of a field of such a message; messages in it have no place in a query, and are not met here."""
+    if field.is_repeated:
+        return list(value)
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _json(message: Message, proto_names: bool) -> Any:
