@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from google.api.http_pb2 import HttpRule
 from google.protobuf import json_format
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, UninterpretedOption
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from google.rpc.context.attribute_context_pb2 import AttributeContext
 from google.rpc.status_pb2 import Status
 from google.type.money_pb2 import Money
-from runtime.testing import sample, variants
+from runtime.testing import sample, smallest, variants
 from runtime.testing.samples import MOST_VARIANTS
 
 TYPES = [AttributeContext, DescriptorProto, FileDescriptorProto, HttpRule, ListValue, Money, Status, Struct, Value]
@@ -54,6 +54,11 @@ def test_a_message_without_oneofs_has_one_variant() -> None:
 
 def test_the_variants_are_bounded() -> None:
     assert all(variants(message_type) <= MOST_VARIANTS for message_type in TYPES)
+
+
+def test_the_smallest_message_is_empty_where_it_may_be() -> None:
+    assert smallest(Money) == Money()
+    assert smallest(UninterpretedOption.NamePart).IsInitialized()
 
 
 def test_recursion_is_entered_and_ends() -> None:

@@ -10,7 +10,7 @@ from .leftovers import no_descriptor_left, nothing_left_behind
 from .outcome import Outcome
 from .refused import unknown_rpcs, unrouted, wrong_verbs
 from .rest_request import RestRequest, rest_request
-from .samples import sample, variants
+from .samples import sample, smallest, variants
 from .scripted import (
     PATIENCE,
     Messages,
@@ -64,6 +64,7 @@ __all__ = [
     "sample",
     "scripted_dependencies",
     "serving",
+    "smallest",
     "under_test",
     "unfinished",
     "unknown_rpcs",

@@ -54,6 +54,12 @@ def samples(message_type: type[M]) -> Iterator[M]:
     return (sample(message_type, variant) for variant in range(variants(message_type)))
 
 
+def smallest(message_type: type[M]) -> M:
+    """An empty message of that type, a sample where one may not be empty: where it has required fields (proto2)."""
+    message = message_type()
+    return message if message.IsInitialized() else sample(message_type)
+
+
 def is_map(field: FieldDescriptor) -> bool:
     """Whether the field is a map."""
     return bool(field.message_type is not None and field.message_type.GetOptions().map_entry)

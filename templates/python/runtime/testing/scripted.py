@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 from ..call import Call
 from ..definition import Application, Definition, Kind, Method, ServiceBase
 from .http_received import HttpReceived, received_over_http
+from .samples import smallest
 
 PATIENCE: Final = 10.0
 """Seconds after which what has not happened has failed its test."""
@@ -66,7 +67,7 @@ Script = Callable[[Received], Messages]
 
 
 def answering(*responses: Message) -> Script:
-    """Read every request, then answer with these messages: one for a unary response, an empty one where none is given."""
+    """Read every request, then answer with these messages: one for a unary response, the smallest where none is given."""
 
     async def play(received: Received) -> Messages:
         await received.read()
@@ -77,7 +78,7 @@ def answering(*responses: Message) -> Script:
 
 
 def _needed(method: Method) -> tuple[Message, ...]:
-    return () if method.kind.streams_responses else (method.response(),)
+    return () if method.kind.streams_responses else (smallest(method.response),)
 
 
 def failing(error: Callable[[], BaseException], *before: Message) -> Script:
@@ -104,12 +105,12 @@ def echoing(response: Message) -> Script:
 
 
 def waiting(until: asyncio.Event | None = None) -> Script:
-    """Read every request, wait for the event (without one, until cancelled), then answer with an empty response."""
+    """Read every request, wait for the event (without one, until cancelled), then answer with the smallest response."""
 
     async def play(received: Received) -> Messages:
         await received.read()
         await (until or asyncio.Event()).wait()
-        yield received.method.response()
+        yield smallest(received.method.response)
 
     return play
 
