@@ -31,7 +31,7 @@ from generator.spec.support import check_support
 def build(
     contract: Contract, spec: Spec, *, name: str, package: str, peers: Mapping[str, PeerErrors] = MappingProxyType({})
 ) -> Plan:
-    """The plan of a project of that name and package; `peers` are the error tables that its dependencies name.
+    """The plan of a project of that name and package: the service's name too, unless the spec has one. `peers` are the error tables that its dependencies name.
 
     Raises InputError with every key that has no code behind it yet, every selector that matches nothing, every
     policy that contradicts itself once its levels are merged, routes that are alike, and dependencies whose contract
@@ -70,15 +70,16 @@ def build(
     rows = resolve_errors(spec)
     if findings:
         raise InputError(sorted(set(findings)))
+    called = spec.metadata.name or name
     return Plan(
-        name=name,
+        name=called,
         package=package,
         contract=contract,
         spec=spec,
         services=tuple(services),
         routes=routes,
         dependencies=dependencies,
-        domain=body.errors.domain or spec.metadata.name or name,
+        domain=body.errors.domain or called,
         errors=rows,
         warnings=(*warnings, *check_work(spec, services, dependencies)),
         beside=access_beside(spec),

@@ -80,6 +80,7 @@ def _sections(plan: Plan) -> dict[str, object]:
                 "log_format": seen.logs.format,
                 "redact": frozenset(seen.logs.redact),
                 "propagate": seen.propagate.metadata,
+                **({"labels": dict(plan.spec.metadata.labels)} if plan.spec.metadata.labels else {}),
             },
         ),
         "unmapped": Construct(

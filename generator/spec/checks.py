@@ -27,6 +27,9 @@ _MECHANISMS = frozenset(fields(ServerPolicy)) | frozenset(fields(ClientPolicy))
 def check(document: ResilienceSpec, root: Node) -> list[Finding]:
     """Everything wrong with `document` as a whole; `root` is the tree it was read from."""
     findings = list(check_keys(document, (), lambda path: key_place(root, path), _MECHANISMS))
+    if "service_name" in document.metadata.labels:
+        message = "metadata.labels.service_name: is what the service's name is called there"
+        findings.append(Finding(key_place(root, ("metadata", "labels", "service_name")), "wrong-value", message, ""))
     for rule in (
         _profiles,
         _calls,

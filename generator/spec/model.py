@@ -26,12 +26,25 @@ ServiceName = Annotated[
 ]
 
 
+LabelName = Annotated[
+    str,
+    text(
+        "label",
+        pattern="^[a-z][a-z0-9_]{0,62}$",
+        hint="a label is lower-case letters, digits and '_', at most 63",
+    ),
+]
+
+
 class Metadata(Model):
     """What the service is called."""
 
     name: ServiceName | None = setting(None, "The service's name; the project's when absent.", example="orders")
-    labels: Mapping[Text, Text] = setting(
-        None, "Labels of your own, put on what the service reports.", example={"team": "shop"}, factory=dict
+    labels: Mapping[LabelName, Text] = setting(
+        None,
+        "Labels of your own: on the resource of its spans, and in target_info of its metrics.",
+        example={"team": "shop"},
+        factory=dict,
     )
 
 

@@ -175,6 +175,7 @@ POLICIES = Snapshot(
         log_format="json",
         redact=frozenset({"card_number"}),
         propagate=("x-request-id", "x-tenant"),
+        labels={"team": "shop"},
     ),
     unmapped=UnmappedPolicy("INTERNAL", redact=True),
     hash="sha256:sample",

@@ -196,6 +196,18 @@ def test_spans_are_exported_where_the_environment_asks_for_it_and_flushed_at_the
     assert span["context"]["trace_id"] == f"0x{call['trace_id']}"
     assert span["context"]["span_id"] == f"0x{call['span_id']}"
     assert span["resource"]["attributes"]["service.name"] == "sample"
+    assert span["resource"]["attributes"]["team"] == "shop"
+
+
+def test_the_environment_has_the_last_word_on_what_spans_are_labelled_with(tmp_path: Path) -> None:
+    asked = {"OTEL_TRACES_EXPORTER": "console", "OTEL_RESOURCE_ATTRIBUTES": "team=ours,tier=1"}
+    with started(tmp_path, **asked) as server, server.serve().echo() as echo:
+        echo(Note(text="a"))
+        server.signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+        (span,) = [line for line in server.logs() if "context" in line]
+    shown = span["resource"]["attributes"]
+    assert (shown["team"], shown["tier"], shown["service.name"]) == ("ours", "1", "sample")
 
 
 def test_without_being_asked_for_opentelemetry_is_not_even_imported(tmp_path: Path) -> None:

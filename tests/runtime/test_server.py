@@ -98,6 +98,7 @@ async def test_a_call_is_measured_and_logged() -> None:
     (line,) = lines(read)
     assert (line["request_id"], line["code"]) == ("r-1", "OK")
     assert 'rpc_response_status_code="OK"' in metrics
+    assert 'target_info{service_name="sample",team="shop"} 1.0' in metrics
     os.close(read)
     os.close(write)
 

@@ -107,6 +107,7 @@ def test_metrics_add_up_across_workers_and_outlive_a_worker(tmp_path: Path) -> N
         while not all(counts.values()):
             counts[pid_that_answers(server)] += 1
         until(lambda: total() == sum(counts.values()), "calls are missing")
+        assert 'target_info{service_name="sample",team="shop"} 1.0' in server.admin("/metrics").text
         os.kill(min(both), signal.SIGKILL)
         until(lambda: sum(worker["restarts"] for worker in workers(server)) == 1, "no restart")
         assert total() == sum(counts.values())

@@ -108,7 +108,7 @@ class Process:
     async def _serve(self) -> int:
         if self._pipes is not None:
             asyncio.get_running_loop().add_reader(self._pipes.alive, self._orphaned, self._pipes.alive)
-        tracing = _tracing(self._settings, self._definition.name)
+        tracing = _tracing(self._settings, self._definition)
         server = Server(
             self._definition,
             self._settings,
@@ -293,10 +293,10 @@ async def _end_tasks(within: float) -> bool:
     return bool(pending) or not threads.done()
 
 
-def _tracing(settings: Settings, service: str) -> Any:
+def _tracing(settings: Settings, definition: Definition) -> Any:
     """The tracer where one is asked for; OpenTelemetry takes long to import."""
     if settings.traces is None and "opentelemetry.sdk.trace" not in sys.modules:
         return None
     from .tracing import configure
 
-    return configure(settings.traces, service)
+    return configure(settings.traces, definition.name, definition.policies.observability.labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
@@ -13,6 +13,7 @@ from .batch import Batch
 # OpenTelemetry semantic conventions, in Prometheus's spelling (dots to underscores, the unit last).
 RPC_SERVER_CALL_DURATION: Final = "rpc_server_call_duration_seconds"
 HTTP_SERVER_REQUEST_DURATION: Final = "http_server_request_duration_seconds"
+TARGET: Final = "target_info"
 CALLS_IN_FLIGHT: Final = "holdfast_server_calls_in_flight"
 REJECTIONS: Final = "holdfast_server_rejections"
 HEALTH_SCORE: Final = "holdfast_health_score"
@@ -156,6 +157,12 @@ class Measures:
         """Observes an HTTP request that became no call, and so has no route; `verb` is whatever the request said."""
         known = verb if verb in _HTTP_METHODS else "_OTHER"
         self._http_duration.labels(known, "", str(status)).observe(seconds)
+
+    def target(self, service: str, labels: Mapping[str, str]) -> None:
+        """Tells whose metrics these are, in labels of a metric that is always 1; said once."""
+        of_all = {"service_name": service, **labels}
+        gauge = Gauge(TARGET, "Whose metrics these are.", of_all, registry=self.registry, multiprocess_mode="livemax")
+        gauge.labels(**of_all).set(1)
 
     def certificate_expiry(self) -> Callable[[float], None]:
         """Tells when the TLS certificate expires, in seconds since the epoch; asked for once, where TLS is on."""

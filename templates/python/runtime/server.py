@@ -86,6 +86,8 @@ class Server:
         self.background = Background()
         self.tracing = tracing
         self.measures = Measures(policies.observability.buckets) if policies.observability.metrics else None
+        if self.measures is not None:
+            self.measures.target(definition.name, policies.observability.labels)
         self.grpc_port = 0
         self.rest_port = 0
         self.admin_port = 0

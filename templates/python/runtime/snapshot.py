@@ -239,6 +239,7 @@ class ObservabilityPolicy:
     log_format: str  # "json" or "text"
     redact: frozenset[str]  # field names that never appear in a log line
     propagate: tuple[str, ...]  # metadata names taken in from REST and passed on to dependencies
+    labels: Mapping[str, str] = field(default_factory=dict)  # the service's own, on its spans and its metrics page
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,8 +54,10 @@ class TraceIds(IdGenerator):
         return given or self._random.generate_trace_id()
 
 
-def configure(settings: TraceSettings | None, service: str) -> Tracing | None:
+def configure(settings: TraceSettings | None, service: str, labels: Mapping[str, str]) -> Tracing | None:
     """The service's tracing; None where nothing asks for it.
+
+    `labels` are on the resource of its spans, unless OTEL_RESOURCE_ATTRIBUTES says otherwise.
 
     A provider that is installed already, as by `opentelemetry-instrument`, is used as it is.
     """
@@ -67,7 +69,7 @@ def configure(settings: TraceSettings | None, service: str) -> Tracing | None:
     ids = TraceIds()
     provider = TracerProvider(
         sampler=_sdk_sampler(settings.sampler, settings.ratio),
-        resource=Resource.create({"service.name": settings.service_name or service}),
+        resource=Resource(dict(labels)).merge(Resource.create({"service.name": settings.service_name or service})),
         id_generator=ids,
         shutdown_on_exit=False,
     )

@@ -110,6 +110,15 @@ spec:
     assert made.domain == "shop"
 
 
+def test_the_service_is_called_what_its_spec_says_and_else_like_the_project(tmp_path: Path) -> None:
+    (tmp_path / "shop.proto").write_text('syntax = "proto3"; service S {}')
+    contract = load_contract(["shop.proto"], [tmp_path])
+    for metadata, name in (("{name: store}", "store"), ("{}", "project")):
+        spec = load_text(f"metadata: {metadata}\n", "resilience.yaml")
+        made = build(contract, spec, name="project", package="project")
+        assert (made.name, made.domain) == (name, name)
+
+
 def test_every_rpc_has_a_route_where_the_spec_says_so(tmp_path: Path) -> None:
     made = plan(tmp_path, "spec: {server: {rest: {expose: all}}}\n")
     routes = [(route.rule.verb, route.rule.template.text, route.rule.body) for route in made.routes]

@@ -249,6 +249,8 @@ def test_a_mistake_is_named_with_its_key_and_a_way_out(text: str, finding: str) 
             "s.yaml:1:7: wrong-value: kind: the text 'Deployment' is not one of ServiceResiliencePolicy",
         ),
         ("metadata: {name: My Service}", "a service's name is lower-case letters, digits and '-'"),
+        ("metadata: {labels: {http.route: a}}", "a label is lower-case letters, digits and '_', at most 63"),
+        ("metadata: {labels: {service_name: a}}", "metadata.labels.service_name: is what the service's name"),
         ("metadata: {labels: {tier: 1}}", 'metadata.labels.tier: expected text, found the number 1; quote it: "1"'),
         ("spec:\n", "s.yaml:1:1: no-value: spec has no value; write {} for the defaults, or remove the key"),
         ("openapi: 3.1.0\n", "unknown-key: unknown key openapi; valid here: apiVersion, kind, metadata, spec"),
