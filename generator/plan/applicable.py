@@ -15,9 +15,16 @@ from generator.spec.resolve import Resolved
 from generator.spec.units import format_duration
 
 
-def check_streams(rpc: Rpc, resolved: Resolved[ServerPolicy]) -> Iterator[Finding]:
-    """Limits of a stream that its deadline would never let it reach."""
+def check_streams(rpc: Rpc, resolved: Resolved[ServerPolicy], layers: Sequence[Layer]) -> Iterator[Finding]:
+    """Limits of a stream that its deadline would never let it reach, and those of a method that does not stream."""
     streaming, deadline = resolved.policy.streaming, resolved.policy.deadline
+    if rpc.kind is Kind.UNARY:
+        for layer in layers:
+            place = layer.turns_on("streaming")
+            if layer.level == "method" and place is not None:
+                message = f"streaming: {rpc.full_name} does not stream"
+                yield Finding(place, "useless-key", message, "remove it; inherited, it is passed over")
+        return
     if streaming is None or deadline is None:
         return
     for path, limit in (

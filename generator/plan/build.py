@@ -60,7 +60,7 @@ def build(
             findings += fallbacks.check(service, rpc, resolved)
             findings += check_idempotency(contract, rpc, resolved, layers)
             resolved = applicable(resolved, rpc, layers)
-            findings += check_streams(rpc, resolved)
+            findings += check_streams(rpc, resolved, layers)
             methods.append(_method(spec, rules, service, rpc, resolved))
         services.append(ServicePlan(service, tuple(methods)))
     routes, errors, warnings = resolve_routes(served, body.server.rest.duplicate_routes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from generator.contract.model import Contract, Kind, Rpc
-from generator.document import Scalar
 from generator.errors import Finding, Place, did_you_mean
 from generator.spec.layers import Layer
 from generator.spec.policy import ServerPolicy
@@ -22,7 +21,7 @@ def keeps_answers(rpc: Rpc, layers: Sequence[Layer]) -> bool:
     if rpc.kind is not Kind.UNARY:
         return False
     return rpc.idempotency != "NO_SIDE_EFFECTS" or any(
-        layer.level == "method" or layer.level.startswith("profile ") for layer in layers if _turns_on(layer)
+        layer.level == "method" or layer.level.startswith("profile ") for layer in layers if layer.turns_on(_KEY)
     )
 
 
@@ -35,7 +34,7 @@ def check_idempotency(
         return
     if rpc.kind is not Kind.UNARY:
         for layer in layers:
-            place = _turns_on(layer)
+            place = layer.turns_on(_KEY)
             if layer.level == "method" and place is not None:
                 message = f"{_KEY}: {rpc.full_name} streams, and what a stream has sent cannot be kept for the next one"
                 yield Finding(place, "idempotency-of-a-stream", message, "remove it; inherited, it is passed over")
@@ -53,11 +52,3 @@ def check_idempotency(
     if problem:
         place = next((each.place for each in resolved.settings if each.path == f"{_KEY}.field"), None) or Place("")
         yield Finding(place, "idempotency-field", f"{_KEY}.field: {problem}", hint)
-
-
-def _turns_on(layer: Layer) -> Place | None:
-    """Where the layer names the mechanism, other than to turn it off."""
-    entry = layer.block.entries.get(_KEY)
-    if entry is None or (isinstance(entry.node, Scalar) and entry.node.value is False):
-        return None
-    return entry.place

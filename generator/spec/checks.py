@@ -99,6 +99,17 @@ def _stores(spec: SpecBody) -> Iterator[Found]:
                 message = f"'{store}' is neither memory nor a dependency of protocol redis"
                 yield (*path, key, "store"), "unknown-store", message, did_you_mean(store, ["memory", *stores])
         yield from _names_of_keys(path, block)
+        yield from _callers_nobody_asks_for(spec, path, block)
+
+
+def _callers_nobody_asks_for(spec: SpecBody, path: Path, block: Model) -> Iterator[Found]:
+    """A limit for each caller of a service that asks nobody who they are."""
+    limiter = getattr(block, "rate_limiter", None)
+    if isinstance(block, ServerPolicy) and spec.auth is None and limiter is not None and limiter.key is not None:
+        source = limiter.key.source
+        if source == "principal" or source.startswith("auth.claim:"):
+            message = f"'{source}' is what nobody has without spec.auth"
+            yield (*path, "rateLimiter", "key", "from"), "wrong-value", message, "set spec.auth, or name another key"
 
 
 def _names_of_keys(path: Path, block: Model) -> Iterator[Found]:

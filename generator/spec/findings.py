@@ -199,7 +199,7 @@ def _type_hint(kind: str, given: object) -> str:
 
 
 def _number_hint(given: object) -> str:
-    if isinstance(given, float) and given.is_integer():
+    if isinstance(given, float) and given.is_integer() and abs(given) < 1e15:
         return f"write {int(given)}"
     text = given if isinstance(given, str) else ""
     if re.fullmatch(r"[0-9]{1,3}([_,][0-9]{3})+", text):

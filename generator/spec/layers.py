@@ -19,6 +19,13 @@ class Layer:
     level: str
     block: Mapping
 
+    def turns_on(self, key: str) -> Place | None:
+        """Where the block names that mechanism, other than to turn it off."""
+        entry = self.block.entries.get(key)
+        if entry is None or (isinstance(entry.node, Scalar) and entry.node.value is False):
+            return None
+        return entry.place
+
 
 def built_in() -> Layer:
     """What is on from the start: a deadline, and the criticality of ordinary work."""

@@ -43,7 +43,7 @@ class SlidingWindow(Model):
 class RateLimiter(Model):
     """How many calls a second are admitted (GCRA), an exact count over a window, or both."""
 
-    requests_per_second: Annotated[float, number(gt=0, le=1e9)] | None = setting(
+    requests_per_second: Annotated[float, number(ge=1e-6, le=1e9)] | None = setting(
         None, "Sustained rate.", example=1200, unit="calls/s"
     )
     burst_capacity: Count | None = setting(

@@ -18,7 +18,6 @@ from generator.spec.units import format_duration
 # (section, the smaller value, the larger one); both durations, or both counts.
 _ORDERED = (
     (("deadline",), "default", "max"),
-    (("deadline",), "minRemaining", "max"),
     (("concurrencyLimiter",), "minLimit", "maxLimit"),
     (("concurrencyLimiter",), "minLimit", "initialLimit"),
     (("concurrencyLimiter",), "initialLimit", "maxLimit"),
@@ -113,6 +112,7 @@ def check_policy(policy: Model, tree: Section) -> list[Finding]:
 
     findings = list(check_keys(policy, (), place, frozenset()))
     findings += _order(policy, tree)
+    findings += _spent(policy, tree)
     for rule in (_rate_limiter, _lock, _breaker_window, _slow_calls, _retry_codes):
         findings += rule(policy, place)
     return findings
@@ -122,11 +122,33 @@ def _order(policy: Model, tree: Section) -> Iterator[Finding]:
     for low, smaller, high, larger in _disordered(policy):
         if not (written(tree, low) and written(tree, high)):
             continue
-        (low_level, low_place), (high_level, high_place) = origin(tree, low), origin(tree, high)
-        culprit, other = (high_place, low_place) if _stronger(high_level, low_level) else (low_place, high_place)
+        culprit, other = _later(tree, low, high)
         message = f"{dotted(low)} ({_shown(smaller)}) is more than {dotted(high)} ({_shown(larger)})"
         hint = f"the other value is set in line {other.line}" if other.line != culprit.line else ""
         yield Finding(culprit, "values-out-of-order", message, hint)
+
+
+def _spent(policy: Model, tree: Section) -> Iterator[Finding]:
+    """A default deadline that is spent before there is anything to spend it on."""
+    default = _at(policy, ("deadline", "default"))
+    for key, then in (
+        ("minRemaining", "would be refused at once"),
+        ("reserve", "would have no time for its calls to dependencies"),
+    ):
+        kept = _at(policy, ("deadline", key))
+        if kept and default and kept >= default:
+            message = (
+                f"deadline.{key} ({format_duration(kept)}) is not less than deadline.default "
+                f"({format_duration(default)}): a call without a deadline of its own {then}"
+            )
+            culprit, _ = _later(tree, ("deadline", key), ("deadline", "default"))
+            yield Finding(culprit, "values-out-of-order", message, f"shorten {key}, or lengthen default")
+
+
+def _later(tree: Section, one: Path, other: Path) -> tuple[Place, Place]:
+    """The places of two values, that of the later level first; of `one` where they are of one level."""
+    (level, place), (other_level, other_place) = origin(tree, one), origin(tree, other)
+    return (other_place, place) if _stronger(other_level, level) else (place, other_place)
 
 
 _STRENGTH = ("built-in", "spec", "profile", "service", "dependency", "method", "dependency method")

@@ -59,17 +59,30 @@ def _duration_problem(text: str) -> str:
     if re.fullmatch(r"[0-9]+(:[0-9]{1,2}){1,2}", text):
         return f"'{text}' is a clock time, not a duration: write it with units, as in 1m30s"
     if re.fullmatch(r"[0-9.]+", text):
-        return f"'{text}' has no unit: write {text}s or {text}ms"
+        return f"'{_cut(text)}' has no unit: write {_cut(text)}s or {_cut(text)}ms"
     if re.fullmatch(r"-.*", text):
-        return f"'{text}' is negative"
-    spaced = re.fullmatch(
-        r"([0-9.]+)\s*(sec|secs|second|seconds|min|mins|minute|minutes|hour|hours|hrs?|days?|[a-zA-Z]+)", text
-    )
-    if spaced:
-        units = {"s": "s", "S": "s", "m": "m", "M": "m", "h": "h", "H": "h", "d": "d", "D": "d"}
-        unit = "ms" if spaced[2].lower().startswith(("ms", "milli")) else units.get(spaced[2][0], "s")
-        return f"'{text}' is not a duration: write {spaced[1]}{unit}"
-    return f"'{text}' is not a duration"
+        return f"'{_cut(text)}' is negative"
+    if re.fullmatch(rf"[0-9.]{{13,}}(?:{'|'.join(_DURATION_UNITS)})", text):
+        return f"'{_cut(text)}' has too many digits"
+    spaced = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([a-zA-Z]+)", text)
+    unit = next((unit for unit, words in _UNIT_WORDS.items() if spaced and spaced[2].lower() in words), "")
+    if spaced and unit:
+        return f"'{text}' is not a duration: write {spaced[1].lstrip('0') or '0'}{unit}"
+    return f"'{_cut(text)}' is not a duration"
+
+
+_UNIT_WORDS = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "m": ("m", "min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "d": ("d", "day", "days"),
+    "ms": ("ms", "msec", "msecs", "milli", "millis", "millisecond", "milliseconds"),
+    "us": ("us", "usec", "usecs", "micro", "micros", "microsecond", "microseconds"),
+}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def format_duration(seconds: float) -> str:
@@ -108,8 +121,8 @@ def parse_size(text: str) -> int:
 def _size_problem(text: str) -> str:
     spelt = re.fullmatch(r"([0-9.]+)\s*([kKmMgG])(?:[iI]?[bB]?)", text)
     if spelt:
-        return f"'{text}' is not a size: write {spelt[1]}{spelt[2].upper()}iB"
-    return f"'{text}' is not a size"
+        return f"'{_cut(text)}' is not a size: write {_cut(spelt[1])}{spelt[2].upper()}iB"
+    return f"'{_cut(text)}' is not a size"
 
 
 def format_size(size: int) -> str:
@@ -129,7 +142,7 @@ def _duration(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         problem = f"{value} has no unit: write {value}s or {value}ms"
         raise PydanticCustomError("duration", "{problem}", {"problem": problem})
-    raise PydanticCustomError("duration", "{problem}", {"problem": "not a duration"})
+    raise PydanticCustomError("duration", "{problem}", {"problem": "is not a duration"})
 
 
 def _positive(seconds: float) -> float:
