@@ -71,7 +71,8 @@ POLICIES = Snapshot(
         log_format="json",
         redact=frozenset(),
         propagate=(),
+        labels={"team": 'a "b"'},
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
-    hash="cfb446fdf198e084",
+    hash="e332d50d9f23cba3",
 )

@@ -103,6 +103,7 @@ POLICIES = Snapshot(
         log_format="json",
         redact=frozenset({"card_number"}),
         propagate=("x-request-id", "x-tenant"),
+        labels={"team": "shop", "tier": "1"},
     ),
     unmapped=UnmappedPolicy(code="INTERNAL", redact=True),
     dependencies={
@@ -288,5 +289,5 @@ POLICIES = Snapshot(
         ),
     },
     fault_environments=("dev", "staging"),
-    hash="abfb25bc7063d5be",
+    hash="9f7cc7d737170d3c",
 )
