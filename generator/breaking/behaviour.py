@@ -1,4 +1,4 @@
-"""What callers can rely on beside the contract: routes, errors, deadlines, limits and who may call, out of a plan."""
+"""What callers can rely on beside the contract: routes, errors, deadlines, limits, checks and who may call, out of a plan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from generator.breaking.access import Access, access
+from generator.breaking.checks import Checks, checks
 from generator.contract.model import Contract, HttpRule, Kind, Message, Rpc
 from generator.errors import Place
 from generator.plan.model import ErrorRowPlan, Plan
@@ -78,6 +79,7 @@ class Behaviour:
     settings: Mapping[str, str] = field(default_factory=dict)  # of the whole service, by their paths in the spec
     errors: Mapping[str, ErrorRow] = field(default_factory=dict)
     codes: Mapping[str, ErrorRow] = field(default_factory=dict)  # rows of errors.byCode
+    checks: Checks | None = None  # None in what an older version has kept
     declared: frozenset[str] = field(default=frozenset(), compare=False)
     places: Mapping[str, Place] = field(default_factory=dict, compare=False)
 
@@ -100,7 +102,7 @@ def of_plan(plan: Plan) -> Behaviour:
     rules: dict[str, tuple[HttpRule, ...]] = {}
     for route in plan.routes:
         rules[route.rpc.full_name] = (*rules.get(route.rpc.full_name, ()), route.rule)
-    places = dict(_contract_places(contract, rules))
+    places = dict(_contract_places(contract, rules)) | dict(_message_places(contract))
     places["spec"] = Place(spec.file)
     methods = {}
     for method in plan.methods:
@@ -122,6 +124,7 @@ def of_plan(plan: Plan) -> Behaviour:
         settings=settings,
         errors={row.reason: _row(row) for row in plan.errors if not row.by_code},
         codes={row.reason: _row(row) for row in plan.errors if row.by_code},
+        checks=checks(plan),
         declared=_declared(contract),
         places=places,
     )
@@ -149,6 +152,12 @@ def _contract_places(contract: Contract, rules: Mapping[str, tuple[HttpRule, ...
             yield f"rpc {rpc.full_name}", rpc.place
             for rule in rules.get(rpc.full_name, ()):
                 yield f"route {rpc.full_name} {rule.verb} {rule.template.text}", rule.place
+
+
+def _message_places(contract: Contract) -> Iterator[tuple[str, Place]]:
+    for message in contract.messages.values():
+        yield f"message {message.full_name}", message.place
+        yield from ((f"field {message.full_name}.{one.name}", one.place) for one in message.fields)
 
 
 def _method(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from generator.breaking.behaviour import Behaviour, Method
+from generator.breaking.checks import REQUIRED, tightened
 from generator.breaking.rule import ALWAYS, Audience, Change, Rule
 from generator.errors import Place
 from generator.spec.units import parse_duration, parse_size
@@ -128,6 +129,26 @@ def _key_required(before: Behaviour, after: Behaviour) -> Iterator[Change]:
     )
 
 
+def _check_tightened(before: Behaviour, after: Behaviour) -> Iterator[Change]:
+    if before.checks is None or after.checks is None:
+        return
+    for message, told in after.checks.items():
+        for rule, was in tightened(before.checks[message], told) if message in before.checks else ():
+            member, _, path = rule.rpartition(" ")
+            subject = f"{message}.{member}" if member else message
+            what = _check_told(subject, path, told.get(rule), was)
+            place = after.place(f"field {subject}", f"message {message}")
+            yield Change(subject, what, place, message, also="validation")
+
+
+def _check_told(subject: str, path: str, value: str | None, was: str) -> str:
+    if path in (REQUIRED, "required"):
+        return f"{subject} must be there, and did not have to"
+    if value is None:
+        return f"{subject} is checked: there was a rule {path} = {was}"
+    return f"{subject} is checked for {path} = {value}, {f'not {was}' if was else 'and was not'}"
+
+
 def _access_tightened(before: Behaviour, after: Behaviour) -> Iterator[Change]:
     yield from _told(
         _Found(name, "auth", f"a caller needs {_needs(new)}, not {_needs(old)}", after.place(f"{name} access"))
@@ -198,6 +219,14 @@ RULES: tuple[Rule[Behaviour], ...] = (
         "a call needs an idempotency key and did not",
         "leave `idempotency.required` off, and ask for keys in the documentation",
         _key_required,
+    ),
+    Rule(
+        "REQUEST_NO_TIGHTEN",
+        ALWAYS,
+        _CLIENTS,
+        "requests are refused that were not: a field is REQUIRED, or a rule of buf.validate is new or stricter, and `validation` is on",
+        "leave the field optional and give it a default in the handler; or ask for it in a new method",
+        _check_tightened,
     ),
     Rule(
         "ACCESS_NO_TIGHTEN",

@@ -8,6 +8,7 @@ from typing import Any
 
 from generator.breaking.access import Access
 from generator.breaking.behaviour import POLICY_KEYS, Behaviour, ErrorRow, Method, Route
+from generator.breaking.checks import Checks
 from generator.errors import InputError, Place
 
 VERSION = 1
@@ -33,6 +34,8 @@ def dump(behaviour: Behaviour) -> bytes:
             for name, method in sorted(behaviour.methods.items())
         },
     }
+    if behaviour.checks is not None:
+        document["checks"] = {name: dict(sorted(told.items())) for name, told in sorted(behaviour.checks.items())}
     return ("".join(f"{line}\n" for line in _lines(document))).encode()
 
 
@@ -98,7 +101,17 @@ def _read(document: Any) -> Behaviour:
         settings={str(key): str(value) for key, value in document["settings"].items()},
         errors={str(reason): _read_row(row) for reason, row in document["errors"].items()},
         codes={str(code): _read_row(row) for code, row in document["codes"].items()},
+        checks=_read_checks(document["checks"]) if "checks" in document else None,
     )
+
+
+def _read_checks(document: Any) -> Checks:
+    """Raises ValueError for a value that is no JSON."""
+    read = {str(name): {str(rule): str(value) for rule, value in told.items()} for name, told in document.items()}
+    for told in read.values():
+        for value in told.values():
+            json.loads(value)
+    return read
 
 
 def _read_row(row: Any) -> ErrorRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import DescriptorProto
@@ -12,7 +12,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from generator.contract.model import Contract, Field, Message
 from generator.spec.policy import Validation
 
-_BUF_VALIDATE = 1159  # the number of each of its extensions, on messages, oneofs and fields
+BUF_VALIDATE = 1159  # the number of each of its extensions, on messages, oneofs and fields
 
 
 class Rules:
@@ -26,15 +26,19 @@ class Rules:
         """The policy without what the request's type has no rules for; None where nothing is left."""
         if policy is None:
             return None
-        reached = self._reached(request, set())
-        required = policy.field_behavior and any(_checked(one) for message in reached for one in message.fields)
+        reached = self.reached([request])
+        required = policy.field_behavior and any(checked(one) for message in reached for one in message.fields)
         ruled = policy.protovalidate and any(message.full_name in self._ruled for message in reached)
         if not required and not ruled:
             return None
         return policy.model_copy(update={"field_behavior": required, "protovalidate": ruled})
 
+    def reached(self, names: Iterable[str]) -> list[Message]:
+        """The messages of these names and those that they may hold, without what callers do not send."""
+        seen: set[str] = set()
+        return [message for name in names for message in self._reached(name, seen)]
+
     def _reached(self, name: str, seen: set[str]) -> list[Message]:
-        """The message and those that it may hold, without what callers do not send."""
         if name in seen or name not in self._messages:
             return []
         seen.add(name)
@@ -46,7 +50,7 @@ class Rules:
         return found
 
 
-def _checked(one: Field) -> bool:
+def checked(one: Field) -> bool:
     """Whether a field is one that may be missing; a bool without presence cannot be told to be."""
     plain = one.type == "bool" and not (one.has_presence or one.repeated or one.is_map)
     return "REQUIRED" in one.behaviors and "OUTPUT_ONLY" not in one.behaviors and not plain
@@ -70,6 +74,6 @@ def _in(message: DescriptorProto, prefix: str) -> Iterator[str]:
 
 
 def _has_rules(options: Options) -> bool:
-    known = any(field.number == _BUF_VALIDATE for field, _ in options.ListFields())
+    known = any(field.number == BUF_VALIDATE for field, _ in options.ListFields())
     unknown: Any = UnknownFieldSet(options)
-    return known or any(field.field_number == _BUF_VALIDATE for field in unknown)
+    return known or any(field.field_number == BUF_VALIDATE for field in unknown)
