@@ -79,16 +79,16 @@ class ShopClient(GrpcClient):
         return await self._response(METHOD, request, None, ())
 
 
-def outbound(policy: OutgoingPolicy) -> Outbound:
+def outbound(policy: OutgoingPolicy, measures: ClientMeasures) -> Outbound:
     """What the client is opened with: metrics on, no tracer."""
     policies = replace(DEFINITION.policies, dependencies={"peer": DependencyPolicy("", policy)})
-    measures = ClientMeasures(Batch(), policies.observability.buckets)
     return Outbound(policies, {}, LoopClock(), random.Random(1), measures)
 
 
 async def over_the_wire(port: int, rounds: int) -> Mapping[str, float]:
     """CPU seconds of a call by the bare stub, and what a call by each client takes beyond: the median of the rounds."""
-    address, request = f"127.0.0.1:{port}", sample(METHOD.request)
+    address, request, batch = f"127.0.0.1:{port}", sample(METHOD.request), Batch()
+    measures = ClientMeasures(batch, DEFINITION.policies.observability.buckets)
     async with AsyncExitStack() as stack:
         stub = shop_pb2_grpc.OrderServiceStub(await stack.enter_async_context(aio.insecure_channel(address)))
         clients = {}
@@ -96,7 +96,7 @@ async def over_the_wire(port: int, rounds: int) -> Mapping[str, float]:
             ("the client", EVERYTHING),
             ("the client, keeping answers", CACHED),
         ):
-            shared = outbound(policy)
+            shared = outbound(policy, measures)
             declared = replace(shared.policies.dependencies["peer"], target=address)
             shared = replace(shared, policies=replace(shared.policies, dependencies={"peer": declared}))
             clients[name] = ShopClient(await stack.enter_async_context(connection("peer", shared)))
@@ -107,7 +107,7 @@ async def over_the_wire(port: int, rounds: int) -> Mapping[str, float]:
         samples: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):
             for name, call in calls.items():
-                samples[name].append(await spent(call, CALLS))
+                samples[name].append(await spent(call, CALLS, batch))
     stub = samples.pop("stub")
     beyond = {name: median(map(sub, taken, stub)) for name, taken in samples.items()}
     return {"stub": median(stub), **beyond}
@@ -145,36 +145,38 @@ def by_hand(stub: Any, request: Any) -> Call:
 async def in_process(rounds: int) -> Mapping[str, float]:
     """CPU seconds that the chain adds to a call: each stage, and all of them with either fallback."""
     method, request = METHOD, sample(METHOD.request)
-    response = sample(METHOD.response)
+    response, batch = sample(METHOD.response), Batch()
+    measures = ClientMeasures(batch, DEFINITION.policies.observability.buckets)
 
     async def answering(outgoing: Outgoing) -> None:
         outgoing.response = response
 
-    shared = outbound(CACHED)
+    shared = outbound(CACHED, measures)
     policy = shared.policies.dependencies["peer"]
     target, dependency = target_of_rpc(policy, method), Dependency("peer", policy, shared)
     endpoints: dict[str, Any] = {"": answering}
     for name, stage in stages_of(target, dependency):
         endpoints[name] = lambda outgoing, run=stage.__call__: run(outgoing, answering)
     endpoints["all, with the response kept"] = composed(target, dependency, answering)
-    static = outbound(EVERYTHING)
+    static = outbound(EVERYTHING, measures)
     policy = static.policies.dependencies["peer"]
     endpoints["all"] = composed(target_of_rpc(policy, method), Dependency("peer", policy, static), answering)
     samples: dict[str, list[float]] = {name: [] for name in endpoints}
     for _ in range(rounds):
         for name, endpoint in endpoints.items():
             samples[name].append(
-                await spent(lambda endpoint=endpoint: endpoint(Outgoing(method.path, request, (), None)), CHAINED)  # type: ignore[misc]  # bound each
+                await spent(lambda endpoint=endpoint: endpoint(Outgoing(method.path, request, (), None)), CHAINED, batch)  # type: ignore[misc]  # bound each
             )
     bare = min(samples.pop(""))
     return {name: min(taken) - bare for name, taken in samples.items()}
 
 
-async def spent(call: Call, count: int) -> float:
-    """CPU seconds of one call."""
+async def spent(call: Call, count: int, batch: Batch) -> float:
+    """CPU seconds of one call, and of entering what it has observed."""
     began = time.process_time()
     for _ in range(count):
         await call()
+    batch.flush()
     return (time.process_time() - began) / count
 
 

@@ -101,18 +101,17 @@ class Measures:
             registry=self.registry,
         )
 
-    def in_flight(self, method: str) -> tuple[Callable[[float], None], Callable[[float], None]]:
-        """Count calls of the method as they begin, and as they end."""
-        gauge = self._in_flight.labels(method)
-        return self.batch.later(gauge.inc), self.batch.later(gauge.dec)
+    def in_flight(self, method: str) -> Callable[[float], None]:
+        """Counts the calls of the method as they begin, 1, and as they end, -1."""
+        return self.batch.summed(self._in_flight.labels(method).inc)
 
     def rpc_duration(self, method: str, code: str) -> Callable[[float], None]:
         """Observes the seconds that a call over gRPC took which ended with that code."""
-        return self.batch.later(self._rpc_duration.labels("grpc", method, code).observe)
+        return self.batch.single(self._rpc_duration.labels("grpc", method, code).observe)
 
     def http_duration(self, verb: str, route: str, status: int) -> Callable[[float], None]:
         """Observes the seconds that a request took which was answered with that status."""
-        return self.batch.later(self._http_duration.labels(verb, route, str(status)).observe)
+        return self.batch.single(self._http_duration.labels(verb, route, str(status)).observe)
 
     def rejection(self, stage: str, reason: str, method: str) -> Callable[[], None]:
         """Counts one rejection; made once per stage and method, as looking a child up costs more than counting."""

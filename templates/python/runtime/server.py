@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .admin import Admin, AdminServer, config_of
 from .background import Background
+from .batch import ENTER_EVERY
 from .breakers import breakers_of
 from .call import Call
 from .client.environment import Outbound
@@ -135,6 +136,9 @@ class Server:
         if self._resilience is not None:
             self._resilience.business = composed.business
             self.shared.opened.append(every(self._clock or LoopClock(), LOOK_EVERY, self._resilience.look))
+        if self.measures is not None:
+            flush = self.measures.batch.flush
+            self.shared.opened.append(every(LoopClock(), ENTER_EVERY, lambda _: flush()))
         environment = self._environment(match_handlers(self.definition, composed))
         endpoints = self._endpoints(composed.stages, environment)
         certificates = self._certificates(environment.clock)

@@ -60,11 +60,11 @@ class ClientMeasures:
 
     def duration(self, dependency: str, system: str, method: str, code: str, error: str) -> Callable[[float], None]:
         """Observes the seconds that a call took which ended so; `code` is "" where nothing was sent."""
-        return self._batch.later(self._duration.labels(dependency, system, method, code, error).observe)
+        return self._batch.single(self._duration.labels(dependency, system, method, code, error).observe)
 
     def attempt(self, dependency: str, method: str, code: str) -> Callable[[float], None]:
-        """Counts an attempt that ended with that code."""
-        return self._batch.later(self._attempts.labels(dependency, method, code).inc)
+        """Counts attempts that ended with that code."""
+        return self._batch.summed(self._attempts.labels(dependency, method, code).inc)
 
     def event(self, dependency: str, stage: str, reason: str, method: str) -> Callable[[], None]:
         """Counts what a stage did to a call."""

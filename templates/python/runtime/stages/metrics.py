@@ -24,7 +24,7 @@ class Metrics:
     `verbs` gives the HTTP method of each of the method's route templates, "_OTHER" where there are several.
     """
 
-    __slots__ = ("_begun", "_ended", "_grpc", "_http", "_measures", "_method", "_verbs")
+    __slots__ = ("_grpc", "_http", "_in_flight", "_measures", "_method", "_verbs")
 
     def __init__(self, measures: Measures, method: Method, verbs: Mapping[str, str]) -> None:
         self._measures = measures
@@ -32,10 +32,10 @@ class Metrics:
         self._verbs = verbs
         self._grpc: dict[StatusCode | None, Observe] = {}
         self._http: dict[tuple[str | None, int], Observe] = {}
-        self._begun, self._ended = measures.in_flight(self._method)
+        self._in_flight = measures.in_flight(self._method)
 
     async def __call__(self, call: Call, proceed: Endpoint) -> None:
-        self._begun(1.0)
+        self._in_flight(1.0)
         started = time.perf_counter()
         code: StatusCode | None = None  # None for well: hashing a StatusCode costs as much as counting
         http = 200
@@ -46,7 +46,7 @@ class Metrics:
             raise
         finally:
             took = time.perf_counter() - started
-            self._ended(1.0)
+            self._in_flight(-1.0)
             if call.protocol == "grpc":
                 (self._grpc.get(code) or self._rpc_child(code))(took)
             else:
