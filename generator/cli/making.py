@@ -20,6 +20,13 @@ from generator.cli.terminal import Settings, say, tell, with_settings
 @click.option(
     "--service-config", multiple=True, metavar="FILE.yaml", help="A service configuration with http.rules; repeatable."
 )
+@click.option(
+    "--pack",
+    "packs",
+    multiple=True,
+    metavar="SOURCE",
+    help="A pack of templates: a folder, git+URL@REF, a name; repeatable.",
+)
 @click.option("--name", default="", help="The service's name; the folder's unless given.")
 @click.option("--package", default="", help="The Python package's name; NAME in snake case unless given.")
 @click.option("--defaults", is_flag=True, help="Ask nothing.")
@@ -32,6 +39,7 @@ def new(
     include: tuple[str, ...],
     spec: str | None,
     service_config: tuple[str, ...],
+    packs: tuple[str, ...],
     name: str,
     package: str,
     defaults: bool,
@@ -50,6 +58,7 @@ def new(
             include=tuple(map(Path, include)),
             spec=Path(spec) if spec else None,
             service_configs=tuple(map(Path, service_config)),
+            packs=packs,
             name=name,
             package=package,
             answers=_pairs(answers),
@@ -78,6 +87,7 @@ def _pairs(answers: Iterable[str]) -> Mapping[str, str]:
 @click.option("--includes", default="")
 @click.option("--spec", default="")
 @click.option("--service-configs", default="")
+@click.option("--packs", default="")
 @click.option("--from", "base", default=".")
 @with_settings(project=False)
 def copied(
@@ -88,6 +98,7 @@ def copied(
     includes: str,
     spec: str,
     service_configs: str,
+    packs: str,
     base: str,
 ) -> None:
     """Completes the project that copier has just made in the current folder: copier.yml calls this."""
@@ -102,6 +113,7 @@ def copied(
             include=[Path(folder) for folder in _split(includes)],
             spec=Path(spec) if spec else None,
             service_configs=[Path(file) for file in _split(service_configs)],
+            packs=_split(packs),
             name=name,
             package=package,
         )

@@ -88,17 +88,23 @@ def error_folders(project: Path, config: Config) -> tuple[Path, ...]:
 
 
 def compute(
-    project: Path, disk: Disk, before: Lock | None, force: Sequence[str] = (), *, upgrade: bool = False
+    project: Path,
+    disk: Disk,
+    before: Lock | None,
+    force: Sequence[str] = (),
+    *,
+    upgrade: bool = False,
+    destination: Path | None = None,
 ) -> Build:
     """Everything a generation of the project would write.
 
     What `disk` shows to be formatted already, by the lock `before`, is not formatted again. Packs are of the commits
-    in that lock, unless told to `upgrade`. Raises InputError with what is wrong with the inputs.
+    in that lock, unless told to `upgrade`; `destination` is where the project is going to be, if not there. Raises InputError with what is wrong with the inputs.
     """
     from generator.render.render import render
 
     config, plan, tables = _planned(project)
-    resolved = packs.resolve(project, config, before.packs if before and not upgrade else {})
+    resolved = packs.resolve(project, config, before.packs if before and not upgrade else {}, destination=destination)
     tools = {**versions(), **resolved.tools}
     emits = render(plan, formatted(disk, before, tools, force), resolved.layers)
     if any(_is_hollow(emit, before) for emit in emits):

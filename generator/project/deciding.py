@@ -24,16 +24,23 @@ from generator.render.emit import Owner
 
 
 def changes(
-    project: Path, force: Sequence[str] = (), waivers: Sequence[Waiver] = (), *, upgrade: bool = False
+    project: Path,
+    force: Sequence[str] = (),
+    waivers: Sequence[Waiver] = (),
+    *,
+    upgrade: bool = False,
+    destination: Path | None = None,
 ) -> tuple[Build, Changes]:
     """What generating the project would do to it; `waivers` accept breaking changes, `upgrade` takes packs anew.
+
+    `destination` is where a project that is made aside is going to be.
 
     Raises InputError with what is wrong with its inputs.
     """
     disk = Disk(project)
     before = read_lock(disk)
     names = [relative(project, path) for path in force]
-    built = compute(project, disk, before, names, upgrade=upgrade)
+    built = compute(project, disk, before, names, upgrade=upgrade, destination=destination)
     return built, decided(disk, built, names, waivers)
 
 

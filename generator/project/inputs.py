@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -123,8 +124,8 @@ def _read(path: Path) -> bytes:
         raise InputError([cannot(path, "read", error)]) from None
 
 
-def lay_down(project: Path, inputs: Inputs) -> None:
-    """Writes the inputs into a project that copier has just made, and names them in its pyproject.toml."""
+def lay_down(project: Path, inputs: Inputs, packs: Sequence[str] = ()) -> None:
+    """Writes the inputs into a project that copier has just made, and names them and the packs in its pyproject.toml."""
     for path, content in inputs.files.items():
         target = project / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +135,8 @@ def lay_down(project: Path, inputs: Inputs) -> None:
     setting = f"contracts = {_listed(inputs.roots)}"
     if inputs.service_configs:
         setting += f"\nservice-config = {_listed(inputs.service_configs)}"
+    if packs:
+        setting += f"\npacks = {_listed(packs)}"
     changed, count = _UNSET.subn(lambda _: setting, text, count=1)
     if not count:
         message = "`contracts` is not empty: the project has been generated before"
@@ -142,7 +145,8 @@ def lay_down(project: Path, inputs: Inputs) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """A TOML array; the names need no escapes."""
-    if len(names) == 1:
-        return f'["{names[0]}"]'
-    return "[" + "".join(f'\n  "{name}",' for name in names) + "\n]"
+    """A TOML array, whose strings are written as JSON's are."""
+    quoted = [json.dumps(name, ensure_ascii=False) for name in names]
+    if len(quoted) == 1:
+        return f"[{quoted[0]}]"
+    return "[" + "".join(f"\n  {name}," for name in quoted) + "\n]"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from generator import resources
 from generator.errors import Finding, InputError, Place
-from generator.project import aside, config, deciding, inputs, names
+from generator.project import aside, config, deciding, inputs, names, packs
 from generator.project.changes import Changes
 from generator.project.paths import cannot
 from generator.project.writer import apply
@@ -31,6 +31,7 @@ class Request:
     include: Sequence[Path] = ()
     spec: Path | None = None
     service_configs: Sequence[Path] = ()
+    packs: Sequence[str] = ()  # as they are named from the current folder
     name: str = ""
     package: str = ""
     answers: Mapping[str, str] | None = None
@@ -63,8 +64,8 @@ def new(request: Request) -> tuple[Changes, Sequence[Finding]]:
             asked = config.identity(project)
             if asked != (name, package) and not request.contracts:
                 given = _given(request, *asked)
-            inputs.lay_down(project, given)
-            built, changes = deciding.changes(project)
+            inputs.lay_down(project, given, _packs(request))
+            built, changes = deciding.changes(project, destination=request.dest)
             apply(project, changes)
         except InputError as error:
             raise InputError(_moved(finding, project, request) for finding in error.findings) from None
@@ -80,9 +81,10 @@ def complete(request: Request) -> tuple[Changes, Sequence[Finding]]:
     """
     name, package, project = request.name, request.package, request.dest
     findings = [*names.name_findings(name, _COMMAND_LINE), *names.package_findings(package, _COMMAND_LINE)]
+    findings += [finding for pack in request.packs for finding in packs.named(pack, _COMMAND_LINE)]
     if findings:
         raise InputError(findings)
-    inputs.lay_down(project, _given(request, name, package))
+    inputs.lay_down(project, _given(request, name, package), _packs(request))
     built, changes = deciding.changes(project)
     apply(project, changes)
     return changes, built.plan.warnings
@@ -92,6 +94,11 @@ def _given(request: Request, name: str, package: str) -> inputs.Inputs:
     return inputs.read(
         request.contracts, request.include, request.spec, request.service_configs, name=name, package=package
     )
+
+
+def _packs(request: Request) -> Sequence[str]:
+    """The packs as the project's pyproject.toml has them, each once."""
+    return tuple(dict.fromkeys(packs.seen_from(request.dest, pack) for pack in request.packs))
 
 
 def _check(request: Request, name: str, package: str) -> None:
@@ -109,6 +116,7 @@ def _check(request: Request, name: str, package: str) -> None:
     for key in sorted((request.answers or {}).keys() - _ANSWERS):
         hint = f"known: {', '.join(sorted(_ANSWERS))}"
         findings.append(Finding(_COMMAND_LINE, "unknown-answer", f'--set knows no "{key}"', hint))
+    findings += [finding for pack in request.packs for finding in packs.named(pack, _COMMAND_LINE)]
     findings += names.name_findings(name, _COMMAND_LINE)
     if not findings or request.package:
         findings += names.package_findings(package, _COMMAND_LINE)
@@ -121,7 +129,16 @@ def _copy(project: Path, answers: Mapping[str, str], proposed: Mapping[str, str]
     import copier
     from copier.errors import CopierError
 
-    data = {**answers, **_origin(), "contract": "", "include": "", "spec": "", "service_config": "", "invoked_from": ""}
+    data = {
+        **answers,
+        **_origin(),
+        "contract": "",
+        "include": "",
+        "spec": "",
+        "service_config": "",
+        "pack": "",
+        "invoked_from": "",
+    }
     try:
         with tempfile.TemporaryDirectory(prefix="holdfast-") as template:
             _copy_template(Path(template))
@@ -186,6 +203,8 @@ def _moved(finding: Finding, project: Path, request: Request) -> Finding:
     relative = next(
         (Path(place.file).relative_to(name) for name in folders if Path(place.file).is_relative_to(name)), None
     )
+    if relative == Path(config.FILE) and finding.id.startswith("pack-"):
+        return replace(finding, place=_COMMAND_LINE, hint=hint)
     if relative is not None:
         named = {Path(config.CONTRACT_FOLDER, path.name): path for path in request.service_configs}
         if request.spec:

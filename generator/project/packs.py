@@ -50,10 +50,24 @@ class _Pack:
     distribution: tuple[str, str] | None = None
 
 
-def resolve(project: Path, config: Config, pinned: Mapping[str, str]) -> Resolved:
+def named(pack: str, place: Place) -> list[Finding]:
+    """What is wrong with a folder of a pack as it is named from the current folder."""
+    if _is_folder(pack) and not Path(pack).is_dir():
+        return [Finding(place, "pack-not-found", f'there is no folder "{pack}"')]
+    return []
+
+
+def seen_from(project: Path, pack: str) -> str:
+    """A pack as the project's pyproject.toml has it, of one that is named from the current folder."""
+    if not _is_folder(pack) or Path(pack).is_absolute():
+        return pack
+    return Path(os.path.relpath(Path(pack).resolve(), project.resolve())).as_posix()
+
+
+def resolve(project: Path, config: Config, pinned: Mapping[str, str], *, destination: Path | None = None) -> Resolved:
     """The layers of the project, topmost first: its own, the packs in the order they are named, the built-in one.
 
-    `pinned` has the commits to take packs of git repositories from. Raises InputError with what is wrong with any.
+    Folders of packs are relative to `destination` where a project is made elsewhere. `pinned` has the commits to take packs of git repositories from. Raises InputError with what is wrong with any.
     """
     layers: list[Layer] = []
     findings: list[Finding] = []
@@ -69,7 +83,12 @@ def resolve(project: Path, config: Config, pinned: Mapping[str, str]) -> Resolve
     hashes = {f"{OWN}/{name}": _hash(content) for layer in layers for name, content in layer.files.items()}
     for pack in config.packs:
         try:
-            found = _find(project, pack, config.packs_place, pinned.get(pack, ""))
+            found = _find(
+                project if destination is None else destination.resolve(),
+                pack,
+                config.packs_place,
+                pinned.get(pack, ""),
+            )
             folder = found.folder / _TEMPLATES
             layer = read_layer(pack, folder, os.path.relpath(folder) if found.pin == "" else str(folder))
         except InputError as error:
@@ -92,7 +111,7 @@ def _find(project: Path, pack: str, place: Place, pinned: str) -> _Pack:
         folder, commit = git_pack.fetch(pack, place, pinned)
         return _Pack(folder, commit)
     if _is_folder(pack):
-        folder = project / pack
+        folder = Path(os.path.normpath(project / pack)) if not project.exists() else project / pack
         if not folder.is_dir():
             raise InputError.one(
                 place, "pack-not-found", f'there is no folder "{pack}"', "it is relative to the project"

@@ -43,6 +43,7 @@ def here(tmp_path: Path) -> Path:
         "protos/acme/common/money.proto": MONEY,
         "spec.yaml": SPEC,
         "jobs.yaml": JOBS,
+        "packs/acme/templates/extra/NOTE.md": "from acme\n",
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -66,17 +67,19 @@ def test_copier_and_new_give_the_same_project(repository: Path, here: Path) -> N
         "include=protos",
         "spec=spec.yaml",
         "service_config=jobs.yaml",
+        "pack=packs/acme",
         "description=Sells “things” & more",
     )
     copier("copy", "--trust", "--defaults", "--quiet", *(f"--data={one}" for one in data), repository, "one", cwd=here)
     options = ("--contract", contract, "-I", "protos", "--spec", "spec.yaml", "--name", "AcmeOrders-API2")
-    options += ("--service-config", "jobs.yaml")
+    options += ("--service-config", "jobs.yaml", "--pack", "packs/acme")
     holdfast(repository, "new", "two", *options, "--set", data[-1], "--defaults", cwd=here)
 
     assert tree(here / "one") == tree(here / "two")
     assert (here / "two/contract/acme/common/money.proto").read_text() == MONEY
     assert (here / "two/resilience.yaml").read_text() == SPEC
     assert (here / "two/contract/jobs.yaml").read_text() == JOBS
+    assert (here / "two/NOTE.md").read_text() == "from acme\n"
     assert 'package = "acme_orders_api2"' in (here / "two/pyproject.toml").read_text()
     holdfast(repository, "check", "--project", "one", cwd=here)
 

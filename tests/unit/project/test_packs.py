@@ -334,3 +334,45 @@ def test_a_project_is_looked_at_again_when_a_pack_or_an_own_template_changes(pro
     assert settled(project) is not None
     use(project, "../pack")
     assert settled(project) is None
+
+
+@pytest.mark.parametrize("dest", ["shop", "deep/down/shop", "there", "."])
+def test_a_new_project_starts_with_packs_named_from_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dest: str
+) -> None:
+    here = tmp_path / "here"
+    (here / "there").mkdir(parents=True)
+    if dest == ".":
+        (here / "there").rmdir()
+    monkeypatch.chdir(here)
+    first, second = pack(tmp_path / "packs/first", {NOTE: "first"}), pack(tmp_path / "second", {NOTE: "second"})
+
+    new(Request(Path(dest), packs=["../packs/first", str(second), "../packs/first/"]))
+
+    project = here / dest
+    assert (project / "NOTE.md").read_text() == "first"
+    relative = os.path.relpath(first, project)
+    assert lock(project)["packs"].keys() == {relative, str(second)}
+    built, changes = deciding.changes(project)
+    assert built.config.packs == (relative, str(second))
+    assert not changes.written
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("./nowhere", 'command line: pack-not-found: there is no folder "./nowhere"'),
+        ("no-such", 'command line: pack-not-found: no installed package has a pack "no-such"'),
+        ("git+https://example.com/p.git", 'command line: pack-url: "git+https://example.com/p.git": it must say'),
+        ('a"b\\', 'command line: pack-not-found: no installed package has a pack "a"b'),
+    ],
+)
+def test_a_new_project_with_a_pack_that_is_none_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as raised:
+        new(Request(Path("shop"), packs=[name]))
+    (told,) = raised.value.findings
+    assert str(told).startswith(expected)
+    assert list(tmp_path.iterdir()) == []
