@@ -22,6 +22,7 @@ _LOCATED = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+): (?P<warning
 _UNLOCATED = re.compile(r"(?P<file>\S.*?\.proto): (?P<warning>warning: )?(?P<text>.*)")
 _LOG_LINE = re.compile(r"[A-Z]\d{4} \d\d:\d\d|WARNING: All log messages before absl::InitializeLog")
 _BROKEN_IMPORT = re.compile(r'Import "(?P<path>.*)" was not found or had errors\.')
+_UNDEFINED = re.compile(r'"\S+" is not defined\.')
 _NOT_UTF8 = re.compile(r"String field '(.+?)' contains invalid UTF-8")
 _NOTE = "Note that "
 
@@ -154,7 +155,9 @@ def _crash(place: Place, status: int, complaints: str) -> Finding:
 def _findings(complaints: str, sources: Sources) -> list[Finding]:
     """protoc's errors as findings: warnings and consequences dropped, notes joined to the error they explain."""
     findings: list[Finding] = []
-    broken = {found["file"] for line in complaints.split("\n") if (found := _LOCATED.fullmatch(line))}
+    located = [found for line in complaints.split("\n") if (found := _LOCATED.fullmatch(line))]
+    broken = {found["file"] for found in located}
+    cut_off = {found["file"] for found in located if _BROKEN_IMPORT.fullmatch(found["text"])}
     for line in complaints.split("\n"):
         found = _LOCATED.fullmatch(line) or _UNLOCATED.fullmatch(line)
         if found is None:
@@ -169,6 +172,8 @@ def _findings(complaints: str, sources: Sources) -> list[Finding]:
         if found["text"].startswith(_NOTE) and findings and findings[-1].place == place:
             _add_note(findings, found["text"])
             continue
+        if found["file"] in cut_off and _UNDEFINED.fullmatch(found["text"]):
+            continue  # what is not there may have it
         imported = _BROKEN_IMPORT.fullmatch(found["text"])
         import_source = sources.find(imported["path"]) if imported else None
         if imported and import_source is None:

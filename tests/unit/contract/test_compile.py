@@ -42,6 +42,19 @@ def test_a_file_outside_the_working_directory_is_named_in_full(
     assert caught.value.findings[0].place.file == str(folder / "a.proto")
 
 
+def test_what_a_missing_import_may_have_is_not_told_to_be_missing_too(findings: Findings) -> None:
+    found = findings(
+        {
+            "a.proto": 'syntax = "proto3";\nimport "b.proto";\nmessage A { B b = 1; shop.Gone gone = 2; }',
+            "b.proto": 'syntax = "proto3";\nimport "gone.proto";\nmessage B { shop.Gone gone = 1; int32 c = 1; }',
+        }
+    )
+    assert [(finding.id, finding.place.file, finding.place.line) for finding in found] == [
+        ("import-not-found", "b.proto", 2),
+        ("proto-error", "b.proto", 3),
+    ]
+
+
 def test_a_missing_import_is_one_finding_where_it_is_imported(findings: Findings) -> None:
     (finding,) = findings({"protos/a.proto": 'syntax = "proto3";\n\nimport "shop/gone.proto";'})
     assert finding.place == Place("protos/a.proto", 3, 1)
