@@ -77,7 +77,10 @@ def _key_of(setting: Setting) -> str:
 
 def _method_lines(plan: Plan, method: MethodPlan) -> Iterator[str]:
     yield f"{printable(method.rpc.name)}  {method.rpc.kind.value}  {printable(method.rpc.path)}"
-    for rule in _routes_of(plan, method):
+    routes = _routes_of(plan, method)
+    if not routes:
+        yield "  no route: gRPC only"
+    for rule in routes:
         body = f"  body: {rule.body}" if rule.body else ""
         response = f"  response_body: {rule.response_body}" if rule.response_body else ""
         yield f"  route  {printable(f'{rule.verb} {rule.template.text}{body}{response}')}  ({rule.place})"

@@ -14,7 +14,7 @@ from generator.plan.build import build
 from generator.plan.dependencies import dependency_contracts
 from generator.plan.explain import to_json, to_text
 from generator.plan.model import Plan
-from generator.spec.load import load
+from generator.spec.load import load, load_text
 from generator.spec.peers import load_peers
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "orders"
@@ -40,6 +40,13 @@ def test_a_method_shows_its_routes_its_chain_and_the_line_behind_each_value(plan
     assert "5s" in deadline
     assert "profile write" in deadline
     assert "resilience.yaml:13:" in deadline
+
+
+def test_a_method_that_no_route_leads_to_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bare.proto").write_text('syntax = "proto3"; service Bare { rpc Do(M) returns (M); } message M {}')
+    contract = load_contract(["bare.proto"], [tmp_path])
+    text = to_text(build(contract, load_text("spec: {}", "resilience.yaml"), name="bare", package="bare"))
+    assert "no route: gRPC only" in text
 
 
 def test_without_a_selector_every_method_and_every_error_row_is_there(plan: Plan) -> None:
