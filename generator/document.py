@@ -313,6 +313,8 @@ class _Builder:
             if not isinstance(event, yaml.ScalarEvent):
                 self._report(event, "yaml-key", "a key must be text")
             elif event.value == "<<" and isinstance(key, Scalar) and event.style in (None, ""):
+                if merged:
+                    self._report(event, "duplicate-key", "<< stands here for the second time; give it a list")
                 merged.append(node)
             elif event.value in entries:
                 first = entries[event.value].place.line

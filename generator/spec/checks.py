@@ -17,6 +17,7 @@ from generator.spec.rules import check_keys
 from generator.spec.units import format_duration
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._~-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]+)?|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token: RFC 9110, section 5.6.2
 _OF_PROTOCOLS = frozenset(
     {"authorization", "connection", "content-length", "content-type", "host", "te", "transfer-encoding", "upgrade"}
@@ -38,6 +39,7 @@ def check(document: ResilienceSpec, root: Node) -> list[Finding]:
         _messages,
         _lifecycle,
         _ports,
+        _addresses,
         _cors,
         _health,
         _slos,
@@ -132,6 +134,9 @@ def _dependencies(spec: SpecBody) -> Iterator[Found]:
 def _messages(spec: SpecBody) -> Iterator[Found]:
     for section, rows in (("table", spec.errors.table), ("byCode", spec.errors.by_code)):
         for name, row in rows.items():
+            if row.retryable is False and row.retry_after is not None:
+                message = "contradicts retryable: false"
+                yield ("spec", "errors", section, name, "retryAfter"), "wrong-value", message, "remove one of them"
             yield from _placeholders(("spec", "errors", section, name, "message"), dict(row.message))
 
 
@@ -185,6 +190,17 @@ def _ports(spec: SpecBody) -> Iterator[Found]:
             message = f"the port {section.port} is that of spec.server.{other if at == name else name} too"
             yield ("spec", "server", at, "port"), "duplicate-port", message, "give each listener its own, or 0"
         taken.setdefault(section.port, name)
+
+
+def _addresses(spec: SpecBody) -> Iterator[Found]:
+    bind = spec.server.admin.bind
+    if not _ADDRESS.fullmatch(bind):
+        yield (
+            "spec",
+            "server",
+            "admin",
+            "bind",
+        ), "wrong-value", f"'{bind}' is no address", "such as 127.0.0.1, 0.0.0.0 or ::"
 
 
 def _cors(spec: SpecBody) -> Iterator[Found]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,9 @@ from generator.spec.units import format_duration
 
 SHORTEST_KEEPALIVE: Final = 10.0
 """Seconds; gRPC proposal A8, "Client-side Keepalive", allows none that is shorter."""
+
+_HOST: Final = re.compile(r"(?:dns:(?://[^/\s]*/)?)?(?:\[[0-9A-Fa-f:.%]+\]|[^\s:/\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+_OTHER_NAME: Final = re.compile(r"(?:unix|unix-abstract|vsock|ipv4|ipv6|xds):\S+")
 
 _OF_GRPC: Final = frozenset(
     {
@@ -69,9 +73,22 @@ def _useless(key: str, protocol: str) -> bool:
     return key in (_OF_GRPC if protocol == "http" else _OF_HTTP)
 
 
+def _reaches_somebody(target: str) -> bool:
+    """Whether gRPC can make something of the target, by its name syntax (grpc/doc/naming.md)."""
+    found = _HOST.fullmatch(target)
+    return bool(_OTHER_NAME.fullmatch(target)) or (found is not None and 0 < int(found["port"] or 443) < 1 << 16)
+
+
 def _target(path: Path, dependency: Dependency) -> Iterator[Found]:
+    if not dependency.target:
+        if "target" in dependency.model_fields_set:
+            yield (*path, "target"), "wrong-value", "is empty", "the environment may override it, and may not"
+        return
+    if dependency.protocol == "grpc" and not _reaches_somebody(dependency.target):
+        message = f"'{dependency.target}' is no host and port that gRPC could call"
+        yield (*path, "target"), "wrong-value", message, "for example dns:///inventory:50051, or inventory:50051"
     expected = ("redis://", "rediss://", "unix://")
-    if dependency.protocol == "redis" and dependency.target and not dependency.target.startswith(expected):
+    if dependency.protocol == "redis" and not dependency.target.startswith(expected):
         message = f"'{dependency.target}' does not start with {' or '.join(expected)}"
         yield (*path, "target"), "wrong-value", message, ""
     elif dependency.protocol == "http" and dependency.target.startswith("http://") and dependency.tls.mode != "off":

@@ -96,9 +96,15 @@ def translate(error: ValidationError, model: type[Model], root: Node) -> list[Fi
         {
             _finding(detail, model, root)
             for detail in error.errors(include_url=False)
-            if detail["input"] is not None or detail["type"] == "extra_forbidden"
+            if (detail["input"] is not None or detail["type"] == "extra_forbidden") and not _follows(detail)
         }
     )
+
+
+def _follows(detail: ErrorDetails) -> bool:
+    """Whether a list is only too short because of its items that are wrong, which are told themselves."""
+    given = detail["input"]
+    return detail["type"] == "too_short" and isinstance(given, list) and len(given) >= detail["ctx"]["min_length"]
 
 
 def _finding(detail: ErrorDetails, model: type[Model], root: Node) -> Finding:
@@ -174,15 +180,21 @@ def _problem(detail: ErrorDetails, shape: Shape | None) -> tuple[str, str, str]:
         name, words = _BOUNDS[kind]
         return "wrong-value", f"{given} must be {words} {context[name]:g}", ""
     if kind == "string_pattern_mismatch":
-        return "wrong-value", f"{_shown(given)} is not a {shape.label if shape else 'valid name'}", _hint_for(shape)
+        return "wrong-value", f"{_shown(given)} is not {_one(shape.label if shape else 'valid name')}", _hint_for(shape)
     if kind in ("duration", "size", "window"):
         return "wrong-unit", str(context["problem"]), _hint_for(shape)
     if kind == "status_code":
         return "wrong-value", f"{_shown(given)} {context['problem']}", did_you_mean(str(given), error_codes())
+    if kind == "too_short":
+        return "wrong-value", "is empty: one at least is needed", ""
     if "problem" in context:
         return "wrong-value", str(context["problem"]), ""
     message = detail["msg"]
     return "wrong-value", message[0].lower() + message[1:], ""
+
+
+def _one(label: str) -> str:
+    return f"{'an' if label[0] in 'aeiou' else 'a'} {label}"
 
 
 def _type_hint(kind: str, given: object) -> str:

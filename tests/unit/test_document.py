@@ -107,6 +107,7 @@ def test_aliases_and_merge_keys_are_followed() -> None:
         ("a: *nothing", ["1:4 yaml-alias"]),
         ("a: &x [*x]", ["1:8 yaml-alias"]),
         ("<<: 1", ["1:5 yaml-key"]),
+        ("a: &x {p: 1}\nb: {<<: *x, <<: *x}", ["2:13 duplicate-key"]),
         ("a: \x07", ["1:4 yaml-syntax"]),
         ('a: "\\a"', ["1:4 control-character"]),
         ("[" * (MAX_DEPTH + 1), [f"1:{MAX_DEPTH + 1} yaml-too-deep"]),

@@ -227,6 +227,20 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
         ("observability: {traces: {ratio: 1.5}}", "1.5 must be at most 1"),
         ("observability: {propagate: {metadata: [X-Tenant]}}", "metadata names are lower-case letters"),
         ("auth: {jwt: {issuer: a, audience: b}}", "missing-key: spec.auth.jwt needs jwks"),
+        (
+            "auth: {jwt: {issuer: a, audience: b, jwks: 'https://x', algorithms: [HS256]}}",
+            "algorithms[0]: the text 'HS256'",
+        ),
+        ("auth: {jwt: {issuer: a, audience: b, jwks: 'https://x', algorithms: []}}", "algorithms: is empty"),
+        ("auth: {jwt: {issuer: a, audience: b, jwks: 'ftp://x'}}", "the text 'ftp://x' is not an address"),
+        ("errors: {table: {GONE: {grpc: ABORTED, retryable: false, retryAfter: 1s}}}", "contradicts retryable: false"),
+        ("server: {admin: {bind: ''}}", "spec.server.admin.bind: '' is no address"),
+        ("server: {admin: {bind: 'localhost:9090'}}", "'localhost:9090' is no address"),
+        ("dependencies: {a: {contract: a.proto, target: ''}}", "spec.dependencies.a.target: is empty"),
+        ("dependencies: {a: {contract: a.proto, target: 'https://a'}}", "'https://a' is no host and port that gRPC"),
+        ("dependencies: {a: {contract: a.proto, target: 'a:99999'}}", "'a:99999' is no host and port"),
+        ("dependencies: {a: {contract: a.proto, target: 'dns:///'}}", "'dns:///' is no host and port"),
+        ("dependencies: {a: {contract: a.proto, target: 'a b'}}", "'a b' is no host and port"),
         ("chaos: {faults: [{percent: 5, latency: 1s, dependencies: [x]}]}", "unknown-dependency"),
     ],
 )
@@ -332,3 +346,16 @@ def test_reading_a_spec_needs_neither_protobuf_nor_a_template_engine() -> None:
     code = "import sys, generator.spec.load; print([m for m in ('google.protobuf', 'jinja2', 'black') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["stock", "stock:1", "dns:stock:1", "dns:///stock.shop:1", "dns://8.8.8.8/stock", "[::1]:1", "unix:///run/stock"],
+)
+def test_an_address_in_any_of_grpcs_forms_is_accepted(target: str) -> None:
+    load_text(f"spec: {{dependencies: {{a: {{contract: a.proto, target: '{target}'}}}}}}", "s.yaml")
+
+
+@pytest.mark.parametrize("address", ["::", "::1", "0.0.0.0", "10.1.2.3", "localhost", "fe80::1%eth0"])
+def test_the_admin_port_may_listen_on_any_address(address: str) -> None:
+    load_text(f"spec: {{server: {{admin: {{bind: '{address}'}}}}}}", "s.yaml")
