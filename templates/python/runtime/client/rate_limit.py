@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..current import current_call
 from ..errors import DependencyError
 from ..limiter import Limiter
+from ..measures import uncounted
 from ..snapshot import RateLimitKeyPolicy
 from ..stores import StoreError
 from .environment import Dependency, Target
@@ -122,5 +123,5 @@ def for_target(target: Target, dependency: Dependency) -> RateLimiting | None:
         Keys.by(policy.key),
         dependency.outbound.clock,
         dependency.counter("rate_limit", "refused", target.path),
-        dependency.counter("rate_limit", "key_missing", target.path),
+        uncounted if policy.key is None else dependency.counter("rate_limit", "key_missing", target.path),
     )
