@@ -146,10 +146,10 @@ class Dependency(ClientPolicy):
     )
     keepalive: Switch[ClientKeepalive] = setting(None, "HTTP/2 pings; none when absent; gRPC only.")
     max_connection_age: PositiveDuration | None = setting(
-        None, "New calls get a new connection after this long; never when absent; gRPC only.", example="5m"
+        None, "New calls get a new connection after this long; never when absent.", example="5m"
     )
     max_connection_age_grace: PositiveDuration = setting(
-        300.0, "Time for calls over a connection that was replaced, by age or for a new certificate; gRPC only."
+        300.0, "Time for calls over a connection that was replaced, by age or, over gRPC, for a new certificate."
     )
     max_message_bytes: Size | None = setting(
         None, "Largest request or response; 4MiB for responses alone when absent; gRPC only.", example="16MiB"

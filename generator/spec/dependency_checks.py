@@ -23,8 +23,6 @@ _OF_GRPC: Final = frozenset(
         "contract",
         "loadBalancing",
         "keepalive",
-        "maxConnectionAge",
-        "maxConnectionAgeGrace",
         "maxMessageBytes",
         "maxMetadataBytes",
     }
@@ -51,14 +49,15 @@ def check_dependency(path: Path, dependency: Dependency) -> Iterator[Found]:
     yield from _target(path, dependency)
     if protocol == "http":
         yield from check_http(path, dependency)
-    if protocol == "grpc":
+    if protocol != "redis":
         yield from _connections(path, dependency)
 
 
 def _connections(path: Path, dependency: Dependency) -> Iterator[Found]:
-    replaced = dependency.max_connection_age is not None or dependency.tls.mode != "off"
+    encrypted = dependency.tls.mode != "off" and dependency.protocol == "grpc"  # over HTTP, other files replace nothing
+    replaced = dependency.max_connection_age is not None or encrypted
     if "max_connection_age_grace" in dependency.model_fields_set and not replaced:
-        message = "has no effect without maxConnectionAge or tls"
+        message = "has no effect without maxConnectionAge" + (" or tls" if dependency.protocol == "grpc" else "")
         yield (*path, "maxConnectionAgeGrace"), "useless-key", message, "connections are not replaced otherwise"
     keepalive = dependency.keepalive
     if keepalive is not None and 0 < keepalive.time < SHORTEST_KEEPALIVE:

@@ -142,8 +142,7 @@ HTTP_MUTATIONS = (
     Mutation(
         "connections to dependencies that are plain",
         "runtime/client/channel.py",
-        "_init = Channels.__init__\n"
-        "Channels.__init__ = lambda self, target, policy, tls, files, clock: _init(self, target, policy, tls, None, clock)\n",
+        "_encrypted = channels\nchannels = lambda target, policy, tls, files, clock: _encrypted(target, policy, tls, None, clock)\n",
         "test_the_deadline_goes_onward",
     ),
     client_without("fallback", "test_where_the_dependency_fails_its_fallback_answers"),

@@ -93,6 +93,13 @@ class Peer:
             await self.arrival.wait()
         return self.seen[-1]
 
+    async def have_arrived(self, count: int) -> None:
+        """Wait until that many requests have come."""
+        async with asyncio.timeout(5):
+            while len(self.seen) < count:
+                self.arrival.clear()
+                await self.arrival.wait()
+
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
         """The server, on the port that it had before, or on any."""
@@ -165,7 +172,7 @@ async def client_of(
     target: str, clock: Clock | None = None, own: DependencyFallbacks | None = None, **policy: Any
 ) -> AsyncIterator[FxClient]:
     """A client of that URL; `own` is what it may fall back on, keyword arguments are the policy of calls, or the dependency's own."""
-    whole = {name: policy.pop(name) for name in ("max_response_bytes", "methods", "tls") if name in policy}
+    whole = {name: policy.pop(name) for name in ("channel", "max_response_bytes", "methods", "tls") if name in policy}
     declared = DependencyPolicy(target, OutgoingPolicy(**policy), **whole)
     opened = replace(outbound(declared, clock=clock), fallbacks={} if own is None else {"fx": own})
     async with connection("fx", opened) as connected:

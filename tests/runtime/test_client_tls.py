@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from grpc import StatusCode
-from runtime.client.channel import LOOK_EVERY
 from runtime.client.grpc_client import connection
+from runtime.client.renewed import LOOK_EVERY
 from runtime.errors import DependencyError
 from runtime.server import running
 from runtime.settings import Settings

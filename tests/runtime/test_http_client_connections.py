@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from grpc import StatusCode
-from runtime.snapshot import IdempotencyKeyPolicy
+from runtime.snapshot import ChannelPolicy, IdempotencyKeyPolicy
 from runtime.testing import VirtualClock
 
 from tests.runtime.http_peer import Seen, client_of, failure, peer
@@ -106,3 +106,58 @@ async def test_a_connection_that_was_closed_while_it_was_idle_is_not_used() -> N
         for _ in range(3):
             await client.post("/x", {})
         assert fx.connections == 3
+
+
+# -- age -----------------------------------------------------------------------------------------------------------
+
+AGEING = ChannelPolicy(max_connection_age=60.0, max_connection_age_grace=5.0)
+
+
+async def test_requests_get_a_new_connection_once_the_old_one_has_its_age() -> None:
+    clock = VirtualClock()
+    async with peer() as fx, client_of(fx.url, clock, channel=AGEING) as client:
+        await client.get("/x")
+        await clock.advance(59.0)
+        await client.get("/x")
+        assert fx.connections == 1
+        await clock.advance(1.0)
+        await client.get("/x")
+        assert fx.connections == 2
+        await fx.seen[0].gone()
+        assert clock.waiting == 0
+
+
+async def test_a_request_over_an_aged_connection_is_finished_and_the_connection_closed() -> None:
+    clock = VirtualClock()
+    async with peer(lambda seen: None) as fx, client_of(fx.url, clock, channel=AGEING) as client:
+        call = asyncio.create_task(client.get("/x"))
+        old = await fx.arrived()
+        await clock.advance(60.0)
+        fx.script = lambda seen: seen.answer()
+        await client.get("/x")
+        assert not old.over.is_set()
+        old.answer()
+        assert (await call).status == 200
+        await old.gone()
+        assert clock.waiting == 0, "no grace to wait for any more"
+
+
+@pytest.mark.parametrize(
+    "half", ["", "HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\nhalf"], ids=["no answer", "half of one"]
+)
+@pytest.mark.parametrize("reused", [False, True])
+async def test_what_outlasts_the_grace_of_an_aged_connection_is_ended(half: str, reused: bool) -> None:
+    clock = VirtualClock()
+    async with peer() as fx, client_of(fx.url, clock, channel=AGEING) as client:
+        if reused:
+            await client.get("/x")
+        fx.script, before = lambda seen: seen.send(half), len(fx.seen)
+        call = asyncio.create_task(failure(client.get("/x")))
+        await fx.have_arrived(before + 1)
+        await clock.advance(60.0)
+        fx.script = lambda seen: seen.answer()
+        await client.get("/x")
+        await clock.advance(5.0)
+        error = await call
+        assert (error.code_received, error.broken) == (StatusCode.UNAVAILABLE, True)
+        assert len(fx.seen) == before + 2, "not sent once more"

@@ -344,7 +344,7 @@ class ClientKeepalive:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPolicy:
-    """How the connections to a gRPC dependency are kept; times in seconds, None for gRPC's own defaults."""
+    """How the connections to a dependency are kept; times in seconds, None for gRPC's own defaults. Over HTTP they have an age."""
 
     keepalive: ClientKeepalive | None = None
     load_balancing: str = "pick_first"  # or "round_robin"

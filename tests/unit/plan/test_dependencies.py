@@ -143,6 +143,7 @@ def test_requests_over_http_have_a_policy_by_method_and_path_and_all_others_one_
             ("POST /orders: {idem", "PATCH /o: {retry: {maxAttempts: 2}}\n        POST /orders: {idem"),
             ("not-repeatable", 9),
         ),
+        (("retry: {maxAttempts: 2}", "maxConnectionAgeGrace: 1m"), ("useless-key", 6)),
         (("https://fx.internal/v2", "https://u:p@fx.internal"), ("wrong-value", 5)),
         (("https://fx.internal/v2", "https://fx.internal?key=1"), ("wrong-value", 5)),
         (("https://fx.internal/v2", "https://fx.internal:x"), ("wrong-value", 5)),

@@ -130,6 +130,12 @@ def test_a_client_over_http_knows_the_operations_that_the_spec_names(tmp_path: P
     assert "src/shop/runtime/client/http_transport.py" in files
 
 
+def test_connections_over_http_have_an_age_too(tmp_path: Path) -> None:
+    _, files = emitted(tmp_path, FX.format(", maxConnectionAge: 5m, maxConnectionAgeGrace: 1m"))
+    policies = "".join(files["src/shop/gen/policies.py"].split())
+    assert "channel=ChannelPolicy(max_connection_age=300.0,max_connection_age_grace=60.0)" in policies
+
+
 def test_a_client_over_http_without_operations_has_none(tmp_path: Path) -> None:
     _, files = emitted(tmp_path, FX.format("") + ", http: {protocol: http, target: 'https://http'}")
     assert "OPERATIONS" not in files["src/shop/gen/clients/fx.py"]

@@ -168,8 +168,8 @@ def test_a_spec_knows_where_its_keys_and_values_stand() -> None:
             "2:60: useless-key: spec.dependencies.a.tls: has no effect with protocol: redis",
         ),
         (
-            "dependencies: {a: {protocol: http, target: 'https://a', maxConnectionAge: 1m}}",
-            "useless-key: spec.dependencies.a.maxConnectionAge: has no effect with protocol: http; only gRPC",
+            "dependencies: {a: {protocol: http, target: 'https://a', loadBalancing: round_robin}}",
+            "useless-key: spec.dependencies.a.loadBalancing: has no effect with protocol: http; only gRPC",
         ),
         (
             "dependencies: {a: {protocol: http, target: 'http://a', tls: {mode: tls}}}",

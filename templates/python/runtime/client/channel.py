@@ -1,10 +1,10 @@
-"""The gRPC channel to a dependency: opened as the policy says, and replaced in time without losing a call."""
+"""The gRPC channels to a dependency, opened as the policy says."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Final
+from typing import Any
 
 from grpc import ChannelConnectivity, aio
 
@@ -12,12 +12,8 @@ from ..clock import Clock, Timer
 from ..definition import Kind, Method
 from ..snapshot import ChannelPolicy, ClientTlsPolicy
 from ..watched_files import WatchedFiles
+from .renewed import Renewed
 from .tls import ClientMaterial
-
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at the TLS files, while there are calls."""
-
-_NEVER: Final = float("inf")
 
 
 class Channel:
@@ -67,100 +63,38 @@ class Channel:
         await self._channel.close()
 
 
-class Channels:
-    """Gives each attempt the channel of its time, and takes it back.
+def channels(
+    target: str,
+    policy: ChannelPolicy,
+    tls: ClientTlsPolicy | None,
+    files: WatchedFiles[ClientMaterial] | None,
+    clock: Clock,
+) -> Renewed[Channel]:
+    """The channels to that target: another one once it has the policy's age, or once the TLS files have changed."""
+    material = None if files is None else files.current()
+    arguments = options(policy, tls)
 
-    A channel is replaced once it is older than the policy's age, or once the TLS files have changed. Calls that have
-    begun over it go on, for no longer than the policy's grace; it is closed with the last of them. Nothing happens
-    without calls: an old channel that nobody uses does no harm.
-    """
+    def opened() -> Channel:
+        if material is None:
+            return Channel(aio.insecure_channel(target, options=arguments))
+        return Channel(aio.secure_channel(target, material.credentials, options=arguments))
 
-    __slots__ = (
-        "_aged_at",
-        "_clock",
-        "_closing",
-        "_current",
-        "_files",
-        "_look_at",
-        "_material",
-        "_options",
-        "_policy",
-        "_retired",
-        "_target",
-    )
+    def changed() -> bool:
+        nonlocal material
+        before, material = material, None if files is None else files.current()
+        return material is not before
 
-    def __init__(
-        self,
-        target: str,
-        policy: ChannelPolicy,
-        tls: ClientTlsPolicy | None,
-        files: WatchedFiles[ClientMaterial] | None,
-        clock: Clock,
-    ) -> None:
-        self._target = target
-        self._policy = policy
-        self._files = files
-        self._clock = clock
-        self._options = options(policy, tls)
-        self._material = None if files is None else files.current()
-        self._retired: set[Channel] = set()
-        self._closing: set[asyncio.Task[None]] = set()
-        self._current = self._opened()
+    watching = None if files is None else changed
+    return Renewed(opened, policy.max_connection_age, policy.max_connection_age_grace, clock, watching)
 
-    def take(self) -> Channel:
-        """The channel for a call that begins now. `give_back` must follow."""
-        if self._look_at < _NEVER and self._clock.now() >= self._look_at:
-            self._look()
-        channel = self._current
-        channel.calls += 1
-        return channel
 
-    def give_back(self, channel: Channel) -> None:
-        """The call is over."""
-        channel.calls -= 1
-        if not channel.calls and channel is not self._current:
-            self._close(channel)
-
-    async def connected(self, within: float) -> bool:
-        """Whether there is a connection, or comes to be one within so many seconds."""
-        channel = self.take()
-        try:
-            return await channel.ready(within, self._clock)
-        finally:
-            self.give_back(channel)
-
-    async def close(self) -> None:
-        """Close everything; calls that still run are cancelled."""
-        for channel in (*self._retired, self._current):
-            self._close(channel)
-        await asyncio.gather(*self._closing)
-
-    def _opened(self) -> Channel:
-        now = self._clock.now()
-        self._aged_at = _NEVER if self._policy.max_connection_age is None else now + self._policy.max_connection_age
-        self._look_at = self._aged_at if self._files is None else min(self._aged_at, now + LOOK_EVERY)
-        if self._material is None:
-            return Channel(aio.insecure_channel(self._target, options=self._options))
-        return Channel(aio.secure_channel(self._target, self._material.credentials, options=self._options))
-
-    def _look(self) -> None:
-        material = None if self._files is None else self._files.current()
-        if material is self._material and self._clock.now() < self._aged_at:
-            self._look_at = min(self._aged_at, self._clock.now() + LOOK_EVERY)
-            return
-        self._material = material
-        old, self._current = self._current, self._opened()
-        if old.calls:
-            self._retired.add(old)
-            old.drained = self._clock.call_later(self._policy.max_connection_age_grace, lambda: self._close(old))
-        else:
-            self._close(old)
-
-    def _close(self, channel: Channel) -> None:
-        self._retired.discard(channel)
-        task = asyncio.create_task(channel.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+async def connected(channels: Renewed[Channel], within: float, clock: Clock) -> bool:
+    """Whether there is a connection, or comes to be one within so many seconds."""
+    channel = channels.take()
+    try:
+        return await channel.ready(within, clock)
+    finally:
+        channels.give_back(channel)
 
 
 def options(policy: ChannelPolicy, tls: ClientTlsPolicy | None) -> list[tuple[str, int | str]]:

@@ -14,7 +14,7 @@ from ..definition import Method
 from ..errors import PeerError
 from ..targets import target_of
 from .chain import composed
-from .channel import Channels
+from .channel import Channel, channels, connected
 from .delivery import delivered
 from .environment import Dependency, Outbound, target_of_rpc
 from .grpc_transport import GrpcTransport
@@ -22,6 +22,7 @@ from .onward import metadata_onward
 from .outgoing import Endpoint, Outgoing
 from .peer_errors import PeerErrors, by_reason
 from .reachability import Probe
+from .renewed import Renewed
 from .tls import watched
 
 
@@ -29,7 +30,7 @@ from .tls import watched
 class Connection:
     """The channels to one dependency, and what holds for the calls over them."""
 
-    channels: Channels
+    channels: Renewed[Channel]
     dependency: Dependency
     propagate: frozenset[str]  # names of metadata that calls hand on
 
@@ -52,17 +53,18 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[Conne
     policy = outbound.policies.dependencies[dependency]
     target = target_of(dependency, policy, outbound.environ)
     files = None if policy.tls is None else watched(dependency, policy.tls)
-    channels = Channels(target, policy.channel, policy.tls, files, outbound.clock)
-    outbound.probes.append(Probe(dependency, policy.optional, channels.connected))
+    clock = outbound.clock
+    opened = channels(target, policy.channel, policy.tls, files, clock)
+    outbound.probes.append(Probe(dependency, policy.optional, lambda within: connected(opened, within, clock)))
     try:
         propagate = frozenset(outbound.policies.observability.propagate)
         called = Dependency(dependency, policy, outbound)
         try:
-            yield Connection(channels, called, propagate)
+            yield Connection(opened, called, propagate)
         finally:
             await called.close()
     finally:
-        await channels.close()
+        await opened.close()
 
 
 class GrpcClient:

@@ -10,9 +10,10 @@ from ..clock import Clock
 from ..definition import Method
 from ..errors import DependencyError
 from .attempt import Attempt, serialized
-from .channel import Channel, Channels
+from .channel import Channel
 from .outgoing import Outgoing, out_of_time
 from .peer_errors import PeerErrors
+from .renewed import Renewed
 
 
 class GrpcTransport:
@@ -24,7 +25,7 @@ class GrpcTransport:
         self,
         dependency: str,
         method: Method,
-        channels: Channels,
+        channels: Renewed[Channel],
         connect_timeout: float | None,
         errors: PeerErrors,
         clock: Clock,

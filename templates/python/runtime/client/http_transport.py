@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import aiohttp
 from grpc import StatusCode
 from yarl import URL
 
+from ..clock import Timer
 from ..errors import DependencyError
 from ..metadata import Metadata
 from ..snapshot import DependencyPolicy
@@ -24,9 +25,11 @@ from .environment import Dependency, Outbound, Target
 from .http_client import HttpConnection
 from .http_request import HttpRequest, base_of
 from .http_response import HttpResponse, failure
+from .interruption import Interruption
 from .outgoing import Outgoing
 from .peer_errors import PeerErrors
 from .reachability import Probe, tcp
+from .renewed import Renewed
 from .tls import ClientMaterial, watched
 
 MAX_CONNECTIONS: Final = 100
@@ -52,8 +55,48 @@ class _BrokenError(Exception):
     """The connection did not carry the request, or not the answer's head."""
 
 
+class Session:
+    """One pool of connections, and the requests that are on their way over it; it keeps no cookies."""
+
+    __slots__ = ("_running", "_session", "calls", "drained", "request")
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self.calls = 0
+        self.drained: Timer | None = None
+        self.request = session.request
+        self._session = session
+        self._running: set[Interruption] = set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether no request can be made over it any more."""
+        return self._session.closed
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """A request is on its way in it. Raises _BrokenError when the pool is closed meanwhile.
+
+        (aiohttp would tell nobody who waits for the rest of an answer.)
+        """
+        closing = Interruption(_BrokenError("its connections were closed"))
+        self._running.add(closing)
+        try:
+            with closing:
+                yield
+        finally:
+            self._running.discard(closing)
+
+    async def close(self) -> None:
+        """Close its connections; requests that are still on their way fail."""
+        if self.drained is not None:
+            self.drained.cancel()
+        for closing in tuple(self._running):
+            closing.interrupt()
+        await self._session.close()
+
+
 class HttpTransport:
-    """Makes attempts over a pool of connections; keeps no cookies.
+    """Makes attempts over the pool of their time.
 
     A request that may be repeated goes out once more where its connection had been idle and turns out to be lost: the
     peer may have closed it just then. Source: RFC 9112, section 9.3.1.
@@ -69,7 +112,7 @@ class HttpTransport:
         "_max_bytes",
         "_repeatable",
         "_server_name",
-        "_session",
+        "_sessions",
     )
 
     def __init__(
@@ -77,7 +120,7 @@ class HttpTransport:
         dependency: Dependency,
         target: Target,
         base: str,
-        session: aiohttp.ClientSession,
+        sessions: Renewed[Session],
         files: _Files | None,
         errors: PeerErrors,
     ) -> None:
@@ -86,7 +129,7 @@ class HttpTransport:
         self._dependency = dependency.name
         self._repeatable = target.repeatable
         self._base = base
-        self._session = session
+        self._sessions = sessions
         self._connect_timeout = target.policy.connect_timeout
         self._max_bytes = dependency.policy.max_response_bytes
         self._clock = dependency.outbound.clock
@@ -94,17 +137,10 @@ class HttpTransport:
         self._server_name = None if tls is None else tls.server_name or None
 
     async def __call__(self, outgoing: Outgoing) -> None:
-        request: HttpRequest = outgoing.given
-        url = URL(self._base + request.target, encoded=True)
+        session = self._sessions.take()
         try:
-            response = await self._exchange(outgoing, url)
-            for _ in range(request.redirects):
-                further = _further(response, url)
-                if further is None:
-                    break
-                url = further
-                response = await self._exchange(outgoing, url)
-            outgoing.response = response
+            with session.running():
+                outgoing.response = await self._response(outgoing, session)
         except _BrokenError as error:
             raise self._failed(outgoing, StatusCode.UNAVAILABLE, str(error), broken=True) from error
         except TimeoutError as error:
@@ -113,17 +149,32 @@ class HttpTransport:
             raise self._failed(outgoing, StatusCode.UNAVAILABLE, "the answer was cut off", broken=True) from error
         except aiohttp.ClientError as error:
             raise self._failed(outgoing, StatusCode.INTERNAL, "the answer is no HTTP") from error
+        finally:
+            self._sessions.give_back(session)
 
-    async def _exchange(self, outgoing: Outgoing, url: URL) -> HttpResponse:
+    async def _response(self, outgoing: Outgoing, session: Session) -> HttpResponse:
+        """The answer to the request, or the last one to what it was redirected to."""
+        request: HttpRequest = outgoing.given
+        url = URL(self._base + request.target, encoded=True)
+        response = await self._exchange(outgoing, url, session)
+        for _ in range(request.redirects):
+            further = _further(response, url)
+            if further is None:
+                break
+            url = further
+            response = await self._exchange(outgoing, url, session)
+        return response
+
+    async def _exchange(self, outgoing: Outgoing, url: URL, session: Session) -> HttpResponse:
         connecting = Connecting(self._connect_timeout, self._clock)
         try:
-            return await self._send(outgoing, url, connecting)
+            return await self._send(outgoing, url, session, connecting)
         except _BrokenError:
-            if not connecting.reused or not self._repeatable:
+            if not connecting.reused or not self._repeatable or session.closed:
                 raise
-        return await self._send(outgoing, url, Connecting(self._connect_timeout, self._clock))
+        return await self._send(outgoing, url, session, Connecting(self._connect_timeout, self._clock))
 
-    async def _send(self, outgoing: Outgoing, url: URL, connecting: Connecting) -> HttpResponse:
+    async def _send(self, outgoing: Outgoing, url: URL, session: Session, connecting: Connecting) -> HttpResponse:
         request: HttpRequest = outgoing.given
         until = outgoing.attempt_until
         allowed = None if until is None else until - self._clock.now()
@@ -131,7 +182,7 @@ class HttpTransport:
             text = "its time was up before it went out"
             raise self._failed(outgoing, StatusCode.DEADLINE_EXCEEDED, text, expired=True, final=True)
         with connecting:
-            async with self._session.request(
+            async with session.request(
                 request.verb,
                 url,
                 data=request.body,
@@ -187,22 +238,30 @@ async def connection(dependency: str, outbound: Outbound) -> AsyncIterator[HttpC
         Probe(dependency, policy.optional, lambda within: tcp(url.host or "", url.port or 0, within))
     )
     called = Dependency(dependency, policy, outbound)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_most_connections(policy), ssl=context),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("content-type",),
-        trace_configs=[_telling()],
-        middlewares=(_once,),
-    ) as session:
-        propagate = frozenset(outbound.policies.observability.propagate)
 
-        def transport(target: Target, errors: PeerErrors) -> HttpTransport:
-            return HttpTransport(called, target, base, session, files, errors)
+    def opened() -> Session:
+        return Session(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=_most_connections(policy), ssl=context),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("content-type",),
+                trace_configs=[_telling()],
+                middlewares=(_once,),
+            )
+        )
 
-        try:
-            yield HttpConnection(called, propagate, transport)
-        finally:
-            await called.close()
+    kept = policy.channel
+    sessions = Renewed(opened, kept.max_connection_age, kept.max_connection_age_grace, outbound.clock)
+    propagate = frozenset(outbound.policies.observability.propagate)
+
+    def transport(target: Target, errors: PeerErrors) -> HttpTransport:
+        return HttpTransport(called, target, base, sessions, files, errors)
+
+    try:
+        yield HttpConnection(called, propagate, transport)
+    finally:
+        await called.close()
+        await sessions.close()
 
 
 def _most_connections(policy: DependencyPolicy) -> int:
