@@ -18,13 +18,14 @@ import httpx
 import pytest
 from grpc import StatusCode
 from runtime.admin import config_of
+from runtime.application import ApplicationError
 from runtime.call import Call
 from runtime.client.environment import Outbound
 from runtime.definition import Application, DependencyFallbacks
 from runtime.hurry import Hurry
 from runtime.logs import LineWriter
 from runtime.pipeline import Endpoint, UserStage
-from runtime.server import ApplicationError, PortError, Server, running
+from runtime.server import PortError, Server, running
 from runtime.settings import Settings
 from runtime.shutdown import Outcome, shut_down
 

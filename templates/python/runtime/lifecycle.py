@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from . import logs, worker_pipes
+from .application import ApplicationError
 from .cpus import cpus
 from .definition import ApplicationFactory, Definition
 from .health import WHOLE_SERVER
@@ -25,7 +26,7 @@ from .log_format import renderer
 from .loggable import json_line
 from .logs import LineWriter
 from .measures import EVENT_SERVING, EVENT_STOPPED, EVENT_TERMINATING
-from .server import ApplicationError, Server
+from .server import Server
 from .settings import Settings, SettingsError, read
 from .shutdown import shut_down
 from .starting import StartError
