@@ -69,7 +69,7 @@ VARIABLES: Mapping[str, tuple[object, str]] = types.MappingProxyType(
         "module_imports": (str, "the import line of the service modules that the file names"),
         "mutual": (bool, "whether clients are asked for certificates"),
         "name": (str, "the project's name"),
-        "names": (tuple[str, ...], "the classes of `runtime/snapshot.py` that the policies use"),
+        "names": (tuple[str, ...], "the classes of `runtime/snapshot` that the policies use"),
         "package": (str, "the project's Python package"),
         "path": (str, "of the emitted file, relative to the project"),
         "redacted": (bool, "whether the text of what no row maps is withheld"),
