@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from generator.contract.load import load
 from generator.contract.model import Contract, Field, Kind
 from generator.errors import Finding, InputError, Place
 
 Read = Callable[..., Contract]
-Write = Callable[[dict[str, str]], Path]
 Findings = Callable[..., list[Finding]]
 
 
@@ -290,61 +286,6 @@ service S {
     assert service.rpcs[0].rules[0].place.column == 5
 
 
-def test_files_of_installed_packages_are_provided(read: Read) -> None:
-    contract = read({"a.proto": """
-            syntax = "proto3"; package a;
-            import "google/longrunning/operations.proto";
-            import "google/type/money.proto";
-            import "google/cloud/location/locations.proto";
-            message M { google.type.Money price = 1; google.longrunning.Operation work = 2; }
-            """})
-    modules = {file.path: file.python_module for file in contract.files.values()}
-    assert modules["a.proto"] == ""
-    assert not contract.files["a.proto"].provided
-    assert modules["google/longrunning/operations.proto"] == "google.longrunning.operations_pb2"
-    assert modules["google/protobuf/any.proto"] == "google.protobuf.any_pb2"
-    assert {path for path, file in contract.files.items() if not file.provided} == {"a.proto"}
-
-
-def test_descriptors_of_provided_files_are_those_of_the_installed_modules(read: Read) -> None:
-    contract = read({"a.proto": 'syntax = "proto3"; import "google/longrunning/operations.proto";'})
-    for file in contract.descriptor_set.file:
-        if module := contract.files[file.name].python_module:
-            installed = FileDescriptorProto()
-            importlib.import_module(module).DESCRIPTOR.CopyToProto(installed)
-            assert {each.name for each in file.message_type} == {each.name for each in installed.message_type}
-
-
-def test_a_users_copy_of_a_provided_file_is_not_read(read: Read) -> None:
-    contract = read(
-        {
-            "a.proto": 'syntax = "proto3"; import "google/type/date.proto"; message M { google.type.Date on = 1; }',
-            "google/type/date.proto": "not even a proto",
-        }
-    )
-    assert contract.files["google/type/date.proto"].provided
-    assert contract.messages["google.type.Date"].field("year") is not None
-
-
-def test_a_file_beside_the_provided_ones_is_the_users(read: Read) -> None:
-    contract = read(
-        {
-            "a.proto": 'syntax = "proto3"; import "google/api/expr/v9/own.proto";',
-            "google/api/expr/v9/own.proto": 'syntax = "proto3"; package google.api.expr.v9; message Own {}',
-        }
-    )
-    assert not contract.files["google/api/expr/v9/own.proto"].provided
-
-
-def test_a_provided_file_may_be_the_contract_itself() -> None:
-    contract = load(["google/longrunning/operations.proto"], [])
-    (service,) = contract.services
-    assert service.full_name == "google.longrunning.Operations"
-    assert service.rpcs[0].rules[0].template.text == "/v1/{name=operations}"
-    assert service.comment.startswith("Manages long-running operations")
-    assert contract.files["google/longrunning/operations.proto"].provided
-
-
 def test_the_descriptor_set_has_no_source_info_and_the_whole_closure(read: Read) -> None:
     contract = read(
         {
@@ -394,17 +335,6 @@ def test_two_files_that_become_one_module_are_refused(findings: Findings, other:
     assert "a-b.proto" in finding.message
 
 
-def test_a_copy_of_an_installed_file_under_another_path_is_refused(findings: Findings) -> None:
-    (finding,) = findings(
-        {
-            "a.proto": 'syntax = "proto3"; import "third_party/google/type/date.proto";',
-            "third_party/google/type/date.proto": 'syntax = "proto3"; package google.type; message Date {}',
-        }
-    )
-    assert (finding.id, finding.place.file) == ("contract-duplicate", "third_party/google/type/date.proto")
-    assert finding.hint == 'import it as "google/type/date.proto"'
-
-
 @pytest.mark.parametrize("root", ["b.proto", "../a.proto", "/etc/passwd", "-x.proto", "@x.proto", ""])
 def test_a_root_that_is_not_there_or_not_an_import_path_is_refused(findings: Findings, root: str) -> None:
     (finding,) = findings({"a.proto": 'syntax = "proto3";'}, root)
@@ -414,56 +344,3 @@ def test_a_root_that_is_not_there_or_not_an_import_path_is_refused(findings: Fin
 def test_no_root_at_all_is_refused() -> None:
     with pytest.raises(InputError, match=r"no \.proto file is named"):
         load([], [])
-
-
-SHOP = """
-    syntax = "proto3"; package shop;
-    message M {}
-    service Shop { rpc Buy(M) returns (M); }
-    """
-STOCK = """
-    syntax = "proto3"; package stock;
-    import "stock/types.proto";
-    import "google/api/annotations.proto";
-    service Stock { rpc Reserve(Item) returns (Item) { option (google.api.http) = {get: "/{nothing}"}; } }
-    """
-TYPES = """
-    syntax = "proto3"; package stock;
-    message Item {}
-    service Hidden { rpc Do(Item) returns (Item); }
-    """
-
-
-def test_the_services_of_a_dependency_are_called_and_not_served(write: Write) -> None:
-    folder = write({"shop.proto": SHOP, "stock/stock.proto": STOCK, "stock/types.proto": TYPES})
-    contract = load(["shop.proto"], [folder], ["stock/stock.proto"])
-    assert [service.full_name for service in contract.services] == ["shop.Shop"]
-    (stock,) = contract.dependencies["stock/stock.proto"]
-    assert [rpc.path for rpc in stock.rpcs] == ["/stock.Stock/Reserve"]
-    assert contract.rpc("/stock.Stock/Reserve") is None
-
-
-def test_a_dependency_brings_its_types_and_no_routes(write: Write) -> None:
-    folder = write({"shop.proto": SHOP, "stock/stock.proto": STOCK, "stock/types.proto": TYPES})
-    contract = load(["shop.proto"], [folder], ["stock/stock.proto"])
-    assert {"shop.M", "stock.Item"} <= contract.messages.keys()
-    assert {"stock/stock.proto", "stock/types.proto"} <= {file.name for file in contract.descriptor_set.file}
-    assert [path for path, file in contract.files.items() if file.root] == ["shop.proto"]
-    assert contract.dependencies["stock/stock.proto"][0].rpcs[0].rules == ()
-
-
-def test_a_dependency_that_is_not_there_is_left_to_whoever_named_it(write: Write) -> None:
-    folder = write({"shop.proto": SHOP})
-    assert load(["shop.proto"], [folder], ["stock.proto", "../x"]).dependencies == {}
-
-
-def test_a_dependency_that_does_not_compile_is_told_with_its_line(write: Write) -> None:
-    folder = write({"shop.proto": SHOP, "stock.proto": 'syntax = "proto3";\nmessage M { Nope a = 1; }\n'})
-    with pytest.raises(InputError) as caught:
-        load(["shop.proto"], [folder], ["stock.proto"])
-    assert [(finding.place.file, finding.place.line) for finding in caught.value.findings] == [("stock.proto", 2)]
-
-
-def test_what_is_served_may_be_called_too(write: Write) -> None:
-    contract = load(["shop.proto"], [write({"shop.proto": SHOP})], ["shop.proto"])
-    assert contract.dependencies["shop.proto"] == contract.services
