@@ -106,7 +106,7 @@ def _messages(rpc: Rpc | Operation) -> tuple[str, str]:
     return (rpc.request, rpc.response) if isinstance(rpc, Rpc) else ("", "")
 
 
-_TAKEN = frozenset({"clients", "SERVICE", "METHODS", "DEPENDENCY"})
+_TAKEN = frozenset({"clients", "SERVICE", "METHODS", "DEPENDENCY", "abstractmethod"})
 
 
 def _said(error: Exception) -> str:

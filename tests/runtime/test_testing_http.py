@@ -12,11 +12,12 @@ from runtime.client.http_client import HttpClient
 from runtime.client.http_transport import connection
 from runtime.errors import DependencyError, ServiceError
 from runtime.snapshot import DependencyPolicy
-from runtime.testing import Scripted, answering_json, by_request, failing, in_turn
+from runtime.testing import Scripted, answering_json, by_request, direct_call, failing, in_turn
 from runtime.testing.dependencies import standing_in
+from runtime.testing.http_received import received_over_http
 
 from tests.runtime.http_peer import FxClient, failure, outbound
-from tests.runtime.sample_service import POLICIES, Note
+from tests.runtime.sample_service import ECHO, POLICIES, Note
 
 
 @asynccontextmanager
@@ -87,3 +88,8 @@ async def test_head_is_head_and_has_no_content() -> None:
         assert (await client.head("/x")).content == b""
         with pytest.raises(DependencyError):
             await client.get("/x")
+
+
+async def test_a_call_over_grpc_is_no_request_of_http() -> None:
+    with pytest.raises(TypeError, match="was not called over HTTP"):
+        received_over_http(direct_call(ECHO))

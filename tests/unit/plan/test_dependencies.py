@@ -140,6 +140,10 @@ def test_requests_over_http_have_a_policy_by_method_and_path_and_all_others_one_
         (("{header: Idempotency-Key}", "{field: key}"), ("useless-key", 9)),
         (("{hedging: {delay: 100ms}}", "{fallback: {kind: handler, handler: class}}"), ("fallback-handler", 8)),
         (
+            ("{hedging: {delay: 100ms}}", "{fallback: {kind: handler, handler: abstractmethod}}"),
+            ("fallback-handler", 8),
+        ),
+        (
             ("POST /orders: {idem", "PATCH /o: {retry: {maxAttempts: 2}}\n        POST /orders: {idem"),
             ("not-repeatable", 9),
         ),

@@ -289,13 +289,14 @@ def test_each_line_of_the_users_code_that_imports_what_is_gone_is_told(tmp_path:
 
 
 def test_a_handler_that_app_py_does_not_mention_is_told(tmp_path: Path) -> None:
-    app = seeded("src/p/app.py", b"from .handlers.shop import Shop\n")
+    app = seeded("src/p/app.py", b"from .handlers.shop import Shop\n\nwhole = Application([Shop()])\n")
     assert not generated(tmp_path, app, handler(stub("buy"))).notes
 
     new = handler(stub("rent", owner="Rental"), path="src/p/handlers/rental.py")
     told = generated(tmp_path, app, handler(stub("buy")), new)
 
-    assert [(note.id, note.message) for note in told.notes] == [("not-wired", "app.py does not wire Rental")]
+    (note,) = told.notes
+    assert (note.id, note.message, note.place.line) == ("not-wired", "app.py does not wire Rental", 3)
 
 
 def test_existing_files_keep_their_mode_and_new_ones_follow_the_umask(tmp_path: Path) -> None:
