@@ -10,7 +10,7 @@ from generator.project.breaking import FOUND
 from generator.project.changes import Changes, Fault
 from generator.project.deciding import changes
 from generator.project.lock import dump
-from generator.project.paths import LOCK, shown
+from generator.project.paths import LOCK, RECORDS, shown
 from generator.project.transaction import PENDING, is_interrupted
 
 _HINTS = {
@@ -20,6 +20,7 @@ _HINTS = {
     Fault.MISSING: "run `holdfast generate`, or take it from version control",
     Fault.ORPHANED: "remove it",
 }
+_RECORD_EDITED = "take it from version control, or run `holdfast generate --force PATH`"
 _WHAT = {
     Fault.STALE: "it is not what the contract and the spec say now",
     Fault.EDITED: "a generated file was edited by hand",
@@ -69,4 +70,5 @@ def _faults(project: Path, decided: Changes) -> Iterator[tuple[str, Fault]]:
 
 
 def _finding(project: Path, path: str, fault: Fault) -> Finding:
-    return Finding(Place(shown(project, path)), fault.name.lower(), _WHAT[fault], _HINTS[fault].replace("PATH", path))
+    hint = _RECORD_EDITED if fault is Fault.EDITED and path.startswith(RECORDS) else _HINTS[fault]
+    return Finding(Place(shown(project, path)), fault.name.lower(), _WHAT[fault], hint.replace("PATH", path))

@@ -11,7 +11,7 @@ from generator.project.changes import Action, Change, Changes, Fault
 from generator.project.disk import Disk
 from generator.project.lock import Handled, Lock, Locked, digest
 from generator.project.own_code import lost_imports
-from generator.project.paths import LOCK, UPSTREAM_FILES, shown
+from generator.project.paths import LOCK, RECORDS, UPSTREAM_FILES, shown
 from generator.project.stubs import append_stubs
 from generator.render.emit import Emit, Owner
 
@@ -108,7 +108,9 @@ def _managed(decisions: _Decisions, disk: Disk, emit: Emit, locked: Locked | Non
 def _edited(disk: Disk, path: str, *, known: bool) -> Finding:
     what = "a generated file was edited by hand" if known else "a file that holdfast did not write is in the way"
     hint = f"move what you wrote to a file of yours, or give it up with --force {path}"
-    if known:
+    if path.startswith(RECORDS):
+        hint = f"take it from version control, or have it written anew with --force {path}"
+    elif known:
         hint += f"; or override its template (`holdfast templates override {path}`), or `holdfast eject {path}`"
     return Finding(Place(shown(disk.project, path)), "edited-by-hand", what, hint)
 

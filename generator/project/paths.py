@@ -11,6 +11,9 @@ from generator.errors import Finding, InputError, Place, printable
 LOCK = ".holdfast/lock.yaml"
 """Where the lock is, relative to the project."""
 
+RECORDS = ".holdfast/"
+"""What every file that the generator keeps for itself is below; no template makes one."""
+
 CONTRACT = ".holdfast/contract.binpb"
 """Where the contract is kept as it was, a FileDescriptorSet without source info, relative to the project."""
 

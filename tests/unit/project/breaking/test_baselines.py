@@ -141,6 +141,8 @@ def test_a_baseline_that_is_gone_is_said_and_one_that_was_edited_counts_for_noth
     Path(".holdfast/contract.binpb").write_bytes(b"x" + kept)
     (line,) = run(capsys, "generate", code=1)
     assert line.startswith(".holdfast/contract.binpb: edited-by-hand: ")
+    assert "templates override" not in line, "there is none"
+    assert "templates override" not in "".join(run(capsys, "check", code=11))
     Path(".holdfast/contract.binpb").unlink()
     (line,) = run(capsys, "generate", code=0)
     assert line.startswith(".holdfast/contract.binpb: baseline-missing: ")
