@@ -68,6 +68,8 @@ def test_two_workers_share_the_ports_and_stop_with_the_supervisor(tmp_path: Path
         assert not any(alive(pid) for pid in both)
         assert not folder.exists()
         assert not folder.parent.exists()
+        stopped = [line["logger"] for line in server.logs() if line.get("event") == "stopped"]
+    assert sorted(stopped) == ["runtime.lifecycle", "runtime.lifecycle", "runtime.workers"]
 
 
 def test_workers_are_ready_once_one_of_them_has_reached_what_it_needs(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ _MAX_BACKOFF: Final = 30.0
 _ANSWER_SECONDS: Final = 2.0  # to an operator's order
 _PLAN: Final = "plan.json"
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger(f"{__package__}.workers")  # of a module that is run, `__name__` says nothing
 
 
 @dataclass(frozen=True, slots=True)
