@@ -105,9 +105,9 @@ def _stores(spec: SpecBody) -> Iterator[Found]:
 
 
 def _callers_nobody_asks_for(spec: SpecBody, path: Path, block: Model) -> Iterator[Found]:
-    """A limit for each caller of a service that asks nobody who they are."""
+    """A limit for each caller of a service that asks nobody who they are, or for the calls that it makes for each."""
     limiter = getattr(block, "rate_limiter", None)
-    if isinstance(block, ServerPolicy) and spec.auth is None and limiter is not None and limiter.key is not None:
+    if spec.auth is None and limiter is not None and limiter.key is not None:
         source = limiter.key.source
         if source == "principal" or source.startswith("auth.claim:"):
             message = f"'{source}' is what nobody has without spec.auth"

@@ -91,6 +91,7 @@ def test_a_fallback_may_be_turned_off_for_one_method(tmp_path: Path) -> None:
         ("methods: {Count: {fallback: {kind: handler, handler: import}}}", "6:51: fallback-handler: fallback.handler"),
         ("methods: {Count: {fallback: {kind: static}}}", "value"),
         ("rateLimiter: {requestsPerSecond: 5, key: {from: 'metadata:tenant-bin'}}", "'-bin' metadata is no text"),
+        ("rateLimiter: {requestsPerSecond: 5, key: {from: 'auth.claim:tenant'}}", "what nobody has without spec.auth"),
         ("rateLimiter: {requestsPerSecond: 5, store: redis}", "unknown-store"),
         ("rateLimiter: {burstCapacity: 5}", "rateLimiter needs requestsPerSecond, slidingWindow or both"),
     ],
