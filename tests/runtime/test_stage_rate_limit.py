@@ -284,6 +284,8 @@ async def test_a_call_without_the_key_is_refused(source: str, call: Any, code: S
     error = await outcome(keyed(source), call())
     assert error is not None
     assert (error.code, error.reason) == (code, "RATE_LIMIT_KEY_MISSING")
+    named = [violation.field for detail in error.details for violation in detail.field_violations]
+    assert named == (["x-tenant"] if code is StatusCode.INVALID_ARGUMENT else [])
 
 
 async def test_calls_without_the_key_count_together_where_the_spec_says_so() -> None:

@@ -1,4 +1,4 @@
-"""What the mechanisms of an operation's own policy say over REST: why they refuse a call, and the header with its key."""
+"""What the mechanisms of an operation's own policy say over REST: why they refuse a call, and the headers with its keys."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from generator.contract.model import Kind
 from generator.plan.model import MethodPlan, Plan
 from generator.render.openapi.error_bodies import Fault
 from generator.render.openapi.scalars import Schema
+from generator.spec.limits import RateLimitKey
 from generator.spec.policy import Idempotency
 
 _REUSED = BadRequest.FieldViolation(field="Idempotency-Key", description="belongs to another request")
 
 _FAULTS = (
     Fault("RESOURCE_EXHAUSTED", 429, "RATE_LIMITED", "too many calls", {}, retry_after=1.0),
+    Fault(
+        "INVALID_ARGUMENT",
+        400,
+        "RATE_LIMIT_KEY_MISSING",
+        "x-tenant is missing",
+        {"field": "x-tenant"},
+        [BadRequest(field_violations=[BadRequest.FieldViolation(field="x-tenant", description="is missing")])],
+    ),
     Fault("UNAVAILABLE", 503, "OVERLOADED", "the server is overloaded", {}, retry_after=1.0),
     Fault("UNAVAILABLE", 503, "CONCURRENCY_LIMIT", "too many calls at once", {}, retry_after=1.0),
     Fault(
@@ -47,6 +56,8 @@ def _reasons(method: MethodPlan) -> Iterator[str]:
     policy = method.policy
     if policy.rate_limiter is not None:
         yield "RATE_LIMITED"
+    if (key := _limit_key(method)) is not None and key.on_missing == "reject":
+        yield "RATE_LIMIT_KEY_MISSING"
     if policy.load_shedding is not None:
         yield "OVERLOADED"
     if policy.concurrency_limiter is not None:
@@ -63,8 +74,40 @@ def faults(plan: Plan) -> Iterator[Fault]:
     yield from (fault for fault in _FAULTS if fault.reason in wanted)
 
 
-def key_parameter(method: MethodPlan) -> Schema | None:
-    """The header with the call's key, None where none is read."""
+def header_parameters(method: MethodPlan) -> list[Schema]:
+    """The headers that the method's mechanisms read."""
+    return [found for found in (_limit_parameter(method), _key_parameter(method)) if found is not None]
+
+
+def _limit_parameter(method: MethodPlan) -> Schema | None:
+    key = _limit_key(method)
+    if key is None:
+        return None
+    found: Schema = {
+        "name": _header_of(key),
+        "in": "header",
+        "description": "Whose calls these are: each has a rate limit of its own.",
+        "schema": {"type": "string"},
+    }
+    if key.on_missing == "reject":
+        found["required"] = True
+    return found
+
+
+def _limit_key(method: MethodPlan) -> RateLimitKey | None:
+    """The key of the method's rate limit, where it is a header."""
+    policy = method.policy.rate_limiter
+    if policy is None or policy.key is None or not _header_of(policy.key):
+        return None
+    return policy.key
+
+
+def _header_of(key: RateLimitKey) -> str:
+    source, _, name = key.source.partition(":")
+    return name if source == "metadata" else ""
+
+
+def _key_parameter(method: MethodPlan) -> Schema | None:
     policy = _idempotency(method)
     if policy is None:
         return None

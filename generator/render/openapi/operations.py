@@ -56,9 +56,14 @@ def operation(surface: Surface, route: RoutePlan, path: SpelledPath, *, tag: str
         *parameters.path_parameters(surface.contract, request, path),
         *parameters.query_parameters(surface.contract, route),
     ]
-    shared: list[Schema] = [{"$ref": f"#/components/parameters/{header.component}"} for header in surface.headers]
-    key = mechanisms.key_parameter(surface.methods[rpc.path])
-    found["parameters"] = [*own, *([] if key is None else [key]), *shared]
+    headers = mechanisms.header_parameters(surface.methods[rpc.path])
+    named = {str(header["name"]).lower() for header in headers}
+    shared: list[Schema] = [
+        {"$ref": f"#/components/parameters/{header.component}"}
+        for header in surface.headers
+        if header.component.lower() not in named
+    ]
+    found["parameters"] = [*own, *headers, *shared]
     if rpc.kind is Kind.BIDI:
         found["x-websocket"] = _frames(surface, route)
     elif rule.body:

@@ -11,12 +11,13 @@ from urllib.parse import unquote
 from grpc import StatusCode
 
 from .call import Call
-from .errors import ServiceError
+from .errors import ServiceError, invalid_argument
 from .snapshot import RateLimitKeyPolicy
 
 SHARED: Final = ""
 """The key of calls that count together."""
 
+_MISSING: Final = "RATE_LIMIT_KEY_MISSING"
 _LONGEST: Final = 64
 """Characters; of longer keys the digest is kept, so that callers do not choose how much memory they take."""
 
@@ -99,8 +100,8 @@ def _unauthenticated(call: Call) -> ServiceError:
 
 
 def _without_metadata(name: str) -> ServiceError:
-    return _error(StatusCode.INVALID_ARGUMENT, f"{name} is missing")
+    return invalid_argument(name, "is missing", reason=_MISSING)
 
 
 def _error(code: StatusCode, text: str) -> ServiceError:
-    return ServiceError(code, text, reason="RATE_LIMIT_KEY_MISSING")
+    return ServiceError(code, text, reason=_MISSING)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from google.protobuf.message import DecodeError, Message
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc import RpcError, StatusCode
 
@@ -190,6 +190,24 @@ class PeerError(DependencyError):
 def unimplemented(path: str) -> ServiceError:
     """The error of an RPC that has no code behind it yet."""
     return ServiceError(StatusCode.UNIMPLEMENTED, f"{path} is not implemented")
+
+
+def invalid_argument(
+    name: str, description: str, *, subject: str = "", http: int = 400, reason: str = ""
+) -> ServiceError:
+    """INVALID_ARGUMENT with a BadRequest violation of that field, parameter or header.
+
+    `description` is a predicate ("must be an integer"); in the text its subject is the name, or `subject`.
+    """
+    violation = BadRequest.FieldViolation(field=name, description=description)
+    return ServiceError(
+        StatusCode.INVALID_ARGUMENT,
+        f"{subject or name} {description}",
+        reason=reason,
+        metadata={"field": name},
+        details=[BadRequest(field_violations=[violation])],
+        http=http,
+    )
 
 
 def has_reason(error: BaseException, reason: str, domain: str) -> bool:

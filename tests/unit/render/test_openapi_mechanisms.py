@@ -52,6 +52,29 @@ def test_the_key_is_a_header(tmp_path: Path, policy: str, required: bool) -> Non
     assert (key["in"], key.get("required", False)) == ("header", required)
 
 
+KEYED = "rateLimiter: {{requestsPerSecond: 5, key: {{from: '{}', onMissing: {}}}}}"
+
+
+@pytest.mark.parametrize("missing", ["reject", "shared"])
+def test_the_key_of_a_rate_limit_is_a_header_that_is_there_once(tmp_path: Path, missing: str) -> None:
+    policy = KEYED.format("metadata:x-tenant", missing)
+    spec = f"methods: {{Get: {{{policy}}}}}, observability: {{propagate: {{metadata: [x-tenant, x-other]}}}}"
+    made = described(tmp_path, spec)
+    (header,) = [each for each in get(made)["parameters"] if each.get("name", "").lower() == "x-tenant"]
+    assert header.get("required", False) is (missing == "reject")
+    shared = [each["$ref"].rpartition("/")[2].lower() for each in get(made)["parameters"] if "$ref" in each]
+    assert "x-other" in shared
+    assert "x-tenant" not in shared
+    examples = made["components"]["responses"].get("Error400", {}).get("content", {}).get("application/json", {})
+    assert ("RATE_LIMIT_KEY_MISSING" in examples.get("examples", {})) is (missing == "reject")
+
+
+def test_a_rate_limit_by_peer_asks_for_no_header(tmp_path: Path) -> None:
+    policy = KEYED.format("peer", "reject")
+    plain, keyed = described(tmp_path, ""), described(tmp_path, f"methods: {{Get: {{{policy}}}}}")
+    assert get(keyed)["parameters"] == get(plain)["parameters"]
+
+
 def test_the_key_has_the_name_that_the_spec_gives_it(tmp_path: Path) -> None:
     made = described(tmp_path, "idempotency: {header: X-Once}")
     assert "X-Once" in [each.get("name") for each in get(made)["parameters"]]

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
 
 from ..call import Call
@@ -18,7 +17,7 @@ from ..caller_key import principal
 from ..classification import DRAINING_REASON, SPENT_REASON
 from ..clock import Clock
 from ..definition import ErrorTable, Kind, Method
-from ..errors import ErrorRow, ServiceError
+from ..errors import ErrorRow, ServiceError, invalid_argument
 from ..measures import IN_FLIGHT, KEY_INVALID, KEY_MISSING, KEY_REUSED, STORE_FAILED, uncounted
 from ..pipeline import Endpoint
 from ..policies.idempotency import Begun, InFlight, KeyLife, Mismatch, Replay
@@ -125,7 +124,7 @@ class Idempotency:
             case Mismatch():
                 self._count(KEY_REUSED)
                 name = self._header if call.metadata.text(self._header) else self._name
-                raise _invalid(name, "belongs to another request", reason="IDEMPOTENCY_KEY_REUSED", http=422)
+                raise invalid_argument(name, "belongs to another request", reason="IDEMPOTENCY_KEY_REUSED", http=422)
             case _:
                 await self._run(call, proceed, held[1], key, token)
 
@@ -180,14 +179,16 @@ class Idempotency:
         if not given:
             if self._required:
                 self._count(KEY_MISSING)
-                raise _invalid(self._name, "must be given", reason="IDEMPOTENCY_KEY_MISSING")
+                raise invalid_argument(self._name, "must be given", reason="IDEMPOTENCY_KEY_MISSING")
             return ""
         if by_header and by_field and by_header != by_field:
             self._count(KEY_INVALID)
-            raise _invalid(self._name, f"differs from {self._header}", reason="IDEMPOTENCY_KEY_INVALID")
+            raise invalid_argument(self._name, f"differs from {self._header}", reason="IDEMPOTENCY_KEY_INVALID")
         if not _KEY.fullmatch(given):
             self._count(KEY_INVALID)
-            raise _invalid(self._name, "must be at most 255 printable characters", reason="IDEMPOTENCY_KEY_INVALID")
+            raise invalid_argument(
+                self._name, "must be at most 255 printable characters", reason="IDEMPOTENCY_KEY_INVALID"
+            )
         return given
 
     @property
@@ -227,18 +228,6 @@ def _is_unknown(error: ServiceError) -> bool:
 def _in_flight(wait: float) -> ServiceError:
     return ServiceError(
         StatusCode.ABORTED, "a call with this key is being served", reason="IDEMPOTENCY_KEY_IN_FLIGHT", retry_after=wait
-    )
-
-
-def _invalid(name: str, description: str, *, reason: str, http: int = 400) -> ServiceError:
-    violation = BadRequest.FieldViolation(field=name, description=description)
-    return ServiceError(
-        StatusCode.INVALID_ARGUMENT,
-        f"{name} {description}",
-        reason=reason,
-        metadata={"field": name},
-        details=[BadRequest(field_violations=[violation])],
-        http=http,
     )
 
 

@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from google.rpc.error_details_pb2 import BadRequest
 from grpc import StatusCode
 
-from ..errors import ServiceError
+from ..errors import ServiceError, invalid_argument
 
 _MAX_ECHO = 100  # characters of the caller's own words in an answer
 
 
 def invalid(field: str, description: str, *, http: int = 400, reason: str = "") -> ServiceError:
-    """INVALID_ARGUMENT with a BadRequest violation of that field, query parameter or header; "" is the body.
-
-    `description` is a predicate that the field is the subject of ("must be an integer").
-    """
-    name = printable(field) or "body"
-    violation = BadRequest.FieldViolation(field=name, description=description)
-    return ServiceError(
-        StatusCode.INVALID_ARGUMENT,
-        f"{name if field else 'the request body'} {description}",
-        reason=reason,
-        metadata={"field": name},
-        details=[BadRequest(field_violations=[violation])],
-        http=http,
-    )
+    """`invalid_argument` of a field, query parameter or header by the caller's own name for it; "" is the body."""
+    if field:
+        return invalid_argument(printable(field), description, http=http, reason=reason)
+    return invalid_argument("body", description, subject="the request body", http=http, reason=reason)
 
 
 def too_large(limit: int) -> ServiceError:
