@@ -133,4 +133,6 @@ async def test_a_handler_is_held_back_after_so_many_messages_in_every_form(form:
             await scripted.last.left.wait()
         return count
 
-    assert await produced_with(1) + 200 < await produced_with(400)
+    # What the kernel takes is the same both times, give or take a message.
+    more = await produced_with(400) - await produced_with(1)
+    assert 395 < more < 405
