@@ -33,7 +33,6 @@ def run(folder: Path, *, quick: bool) -> Section:
         _row("read and written", "generated", costs, bar=3.4),
         _row("read and written", "by descriptor", costs),
         _row("bound", "generated", costs),
-        _row("bound", "by descriptor", costs),
         *_import_rows(folder),
     ]
     notes = (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from generator.contract.model import Field
+from generator.render.python import literal
 
 NULL_VALUE = "google.protobuf.NullValue"
 VALUE = "google.protobuf.Value"
@@ -133,24 +134,29 @@ def is_text_value(field: Field) -> bool:
     return not field.is_map and (not field.type_name or field.type == "enum" or field.type_name in _TEXT_MESSAGES)
 
 
-def from_text(field: Field, operand: str, names: Names) -> str:
+def from_text(field: Field, operand: str, use: Use) -> str:
     """The expression that takes a text of a path or a query to the field's value, or an element of it."""
     if field.type_name in _WRAPPED:
-        return f'{{"value": {_scalar_from_text(_WRAPPED[field.type_name], operand, names)}}}'
+        return f'{{"value": {_scalar_from_text(_WRAPPED[field.type_name], "", operand, use)}}}'
     if field.type_name in _READ_SPECIAL:
-        return f"{names.use(*_READ_SPECIAL[field.type_name])}({operand})"
-    return _scalar_from_text(field.type, operand, names)
+        return f"{use(*_READ_SPECIAL[field.type_name])}({operand})"
+    return _scalar_from_text(field.type, field.type_name, operand, use)
 
 
-def _scalar_from_text(kind: str, operand: str, names: Names) -> str:
+def _scalar_from_text(kind: str, enum: str, operand: str, use: Use) -> str:
     if kind == "string":
         return operand
     if kind == "enum":
-        return f"{names.use(TEXTS, 'to_enum')}({operand})"  # the constructor knows the names
-    if kind in _INTEGERS:
-        return f"{names.use(TEXTS, 'to_integer')}({operand})"  # the constructor looks at the range
-    reader = {"bytes": "to_bytes", "bool": "to_boolean", "double": "to_double", "float": "to_single"}[kind]
-    return f"{names.use(TEXTS, reader)}({operand})"
+        return f"{use(TEXTS, 'to_enum')}({literal(enum)}, {operand})"
+    if kind == "bytes":
+        return f"{use(SCALARS, 'blob')}({operand})"
+    return f"{use(TEXTS, text_reader(kind))}({operand})"
+
+
+def text_reader(kind: str) -> str:
+    """The function of the runtime that takes a text to a number or a bool."""
+    named = {"bool": "to_boolean", "double": "to_double", "float": "to_single"}
+    return named.get(kind) or f"to_{'u' if kind[0] in 'uf' else ''}int{kind[-2:]}"
 
 
 def encoded(field: Field, operand: str, names: Names) -> str:

@@ -1,4 +1,4 @@
-"""The JSON codecs as Python: a module for each .proto file, with a function a message and a few lines a field."""
+"""The codecs as Python: a module for each .proto file, with a function a message and a few lines a field."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from keyword import iskeyword
 
 from generator.contract.model import Contract, Enum, Field, Message
 from generator.plan.model import Plan
-from generator.render import imports, layout, naming
+from generator.render import imports, layout, naming, parameters
 from generator.render.codec_expressions import CODEC, WRITING, Names, decoded, encoded, is_nullable
+from generator.render.codec_places import Places
 from generator.render.codec_reach import Reach
 from generator.render.emit import Import
+from generator.render.parameters import ParameterNames, PathsView, TakerView
 from generator.render.python import Construct, Expression, docstring, literal
 
 _ANY = Import("typing", "Any")
 _FLOATS = ("double", "float")
 _OPERAND = "\0"
+_VERBS = ("decode", "encode", "take", "paths_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,14 @@ class EnumView:
 
 
 @dataclass(frozen=True, slots=True)
+class OneofView:
+    """The members of a oneof, under the name of its constant."""
+
+    constant: str
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleView:
     """One module below gen/codecs."""
 
@@ -87,7 +98,10 @@ class ModuleView:
     docstring: str
     imports: str
     enums: tuple[EnumView, ...]
+    oneofs: tuple[OneofView, ...]
     messages: tuple[MessageView, ...]
+    takers: tuple[TakerView, ...]
+    paths: tuple[PathsView, ...]
     codecs: Mapping[str, Construct]  # by full name, for the messages that a route takes or gives
 
     @property
@@ -112,24 +126,6 @@ def views(plan: Plan) -> CodecsView:
     return _Views(plan.contract, reach, plan.spec.document.spec.server.rest.emit_defaults).views()
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the functions of each message are."""
-
-    contract: Contract
-    modules: Mapping[str, str]  # by a .proto's import path, below gen/codecs
-    names: Mapping[str, str]  # by a full name: what follows `decode_` and `encode_`
-
-    @classmethod
-    def of(cls, contract: Contract) -> Places:
-        """The places of a contract's messages."""
-        return cls(contract, _modules(contract), _names(contract))
-
-    def decoder(self, message: str) -> tuple[str, str]:
-        """The module of a message's decoder, below gen/codecs, and the decoder's name."""
-        return self.modules[self.contract.messages[message].file], f"decode_{self.names[message]}"
-
-
 class _Views:
     """Makes the views of all modules."""
 
@@ -137,8 +133,7 @@ class _Views:
         self._contract = contract
         self._reach = reach
         self._emit_defaults = emit_defaults
-        self._modules = _modules(contract)
-        self._names = _names(contract)
+        self._places = Places.of(contract)
 
     def views(self) -> CodecsView:
         """All modules, sorted."""
@@ -146,57 +141,65 @@ class _Views:
         messages: dict[str, list[Message]] = {}
         enums: dict[str, list[Enum]] = {}
         for message in self._contract.messages.values():
-            if message.full_name in reach.decoded or message.full_name in reach.encoded:
+            if any(message.full_name in found for found in (reach.decoded, reach.encoded, reach.asked, reach.masked)):
                 messages.setdefault(message.file, []).append(message)
         for enum in self._contract.enums.values():
             if enum.full_name in reach.enums:
                 enums.setdefault(enum.file, []).append(enum)
-        files = sorted({*messages, *enums}, key=self._modules.__getitem__)
+        files = sorted({*messages, *enums}, key=self._places.modules.__getitem__)
         modules = tuple(self._module(file, messages.get(file, []), enums.get(file, [])) for file in files)
         index = {view.full_name: f".{module.module}" for module in modules for view in module.messages if view.entry}
         return CodecsView(modules, dict(sorted(index.items())), _unnamed(self._contract), _packages(modules))
 
     def _module(self, file: str, messages: list[Message], enums: list[Enum]) -> ModuleView:
-        writer = _ModuleWriter(self._contract, self._reach, self._modules, self._names, file, self._emit_defaults)
-        constants = tuple(EnumView(self._names[enum.full_name], _enum_names(enum)) for enum in enums)
+        writer = _ModuleWriter(self._contract, self._reach, self._places, file, self._emit_defaults)
+        constants = tuple(EnumView(self._places.names[enum.full_name], _enum_names(enum)) for enum in enums)
         functions = tuple(map(writer.message, messages))
+        asked = [message for message in messages if message.full_name in self._reach.asked]
+        takers = tuple(map(writer.taker, asked))
+        masked = [message for message in messages if message.full_name in self._reach.masked]
+        paths = tuple(map(writer.paths, masked))
         if constants:
             writer.needed.add(Import("collections.abc", "Mapping"))
         return ModuleView(
-            module=self._modules[file],
+            module=self._places.modules[file],
             proto=file,
-            docstring=docstring(f"The messages of {file} from JSON and to JSON."),
+            docstring=docstring(
+                f"The messages of {file} from JSON and to JSON{', and from queries' if asked else ''}."
+            ),
             imports=imports.block(writer.needed),
             enums=constants,
+            oneofs=tuple(self._oneofs(asked)),
             messages=functions,
+            takers=takers,
+            paths=paths,
             codecs={view.full_name: _codec(view) for view in functions if view.entry},
         )
+
+    def _oneofs(self, messages: Sequence[Message]) -> Iterator[OneofView]:
+        for message in messages:
+            for oneof in message.oneofs:
+                if len(oneof.fields) > 1:
+                    yield OneofView(self._places.oneof(message, oneof.name)[1], frozenset(oneof.fields))
 
 
 class _ModuleWriter:
     """Makes the views of one module's messages, and collects what they need to import."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        reach: Reach,
-        modules: Mapping[str, str],
-        names: Mapping[str, str],
-        file: str,
-        emit_defaults: bool,
-    ) -> None:
+    def __init__(self, contract: Contract, reach: Reach, places: Places, file: str, emit_defaults: bool) -> None:
         self._contract = contract
         self._reach = reach
-        self._modules = modules
-        self._names = names
+        self._places = places
+        self._names = places.names
         self._file = file
         self._emit_defaults = emit_defaults
         self._bound: dict[tuple[str, str], str] = {}
-        own = {name for full_name, name in names.items() if self._file_of(full_name) == file}
-        self._taken = own | {f"{verb}_{name}" for verb in ("decode", "encode") for name in own}
-        self._above = "." * len(modules[file].split("."))  # gen/codecs, from the module
+        own = places.taken.get(file, frozenset())
+        self._taken = {*own, *(f"{verb}_{name}" for verb in _VERBS for name in own)}
+        self._above = "." * len(places.modules[file].split("."))  # gen/codecs, from the module
         self.needed: set[Import] = set()
-        self._expressions = Names(self._runtime, self._decoder, self._encoder, self._enum)
+        self._expressions = Names(self._runtime, self._decoder, self._encoder, self._named)
+        self._parameters = ParameterNames(self._runtime, self._taker, self._paths, self._named)
 
     def message(self, message: Message) -> MessageView:
         """The view of one message."""
@@ -226,6 +229,17 @@ class _ModuleWriter:
             decodes=layout.signature(f"def {decoder}", ["json: Any"], " -> dict[str, Any]:", 0),
             encodes=layout.signature(f"def {encoder}", ["message: Any", "style: Style"], " -> dict[str, Any]:", 0),
         )
+
+    def taker(self, message: Message) -> TakerView:
+        """The view of what takes query parameters for the message."""
+        self.needed.add(_ANY)
+        function = f"take_{self._names[message.full_name]}"
+        return parameters.taker(function, message, self._reach.asked[message.full_name], self._parameters)
+
+    def paths(self, message: Message) -> PathsView:
+        """The view of what gives the paths of an update mask into the message."""
+        self.needed |= {_ANY, Import("collections.abc", "Iterator")}
+        return parameters.paths(f"paths_of_{self._names[message.full_name]}", message, self._parameters)
 
     def _decoded(self, field: Field, counters: Mapping[str, str]) -> DecodedField:
         keys = [literal(key) for key in dict.fromkeys((field.json_name, field.name))]
@@ -281,8 +295,19 @@ class _ModuleWriter:
             return self._runtime(WRITING, "to_json")
         return self._bind(full_name, f"encode_{self._names[full_name]}")
 
-    def _enum(self, full_name: str) -> str:
-        return self._bind(full_name, self._names[full_name])
+    def _taker(self, full_name: str) -> str:
+        return self._bind(full_name, f"take_{self._names[full_name]}")
+
+    def _paths(self, full_name: str) -> str:
+        return self._bind(full_name, f"paths_of_{self._names[full_name]}")
+
+    def _named(self, full_name: str) -> str:
+        """The constant of an enum, or of a oneof of the module's own."""
+        return (
+            self._names[full_name]
+            if full_name not in self._contract.enums
+            else self._bind(full_name, self._names[full_name])
+        )
 
     def _runtime(self, module: str, name: str) -> str:
         self.needed.add(Import(f"{self._above}..runtime{module}", name))
@@ -290,7 +315,7 @@ class _ModuleWriter:
 
     def _bind(self, full_name: str, name: str) -> str:
         """The name by which the module calls what another module has; its own it calls by name."""
-        file = self._file_of(full_name)
+        file = self._places.file(full_name)
         if file == self._file:
             return name
         key = (file, name)
@@ -298,12 +323,8 @@ class _ModuleWriter:
             bound = naming.identifier(name, self._taken)
             self._taken.add(bound)
             self._bound[key] = bound
-            self.needed.add(Import(self._above + self._modules[file], name, "" if bound == name else bound))
+            self.needed.add(Import(self._above + self._places.modules[file], name, "" if bound == name else bound))
         return self._bound[key]
-
-    def _file_of(self, full_name: str) -> str:
-        found = self._contract.messages.get(full_name) or self._contract.enums[full_name]
-        return found.file
 
 
 def _codec(view: MessageView) -> Construct:
@@ -316,18 +337,6 @@ def _test(keys: Sequence[str]) -> str:
     asked = "get(" + ", get(".join(keys) + ")" * len(keys)
     line = f"    if (value := {asked}) is not None:"
     return line if layout.fits(line) else f"    if (\n        value := {asked}\n    ) is not None:"
-
-
-def _modules(contract: Contract) -> dict[str, str]:
-    """The module of each file's codecs, by import path: where gen/pb has `x_pb2`, gen/codecs has `x_json`."""
-    modules: dict[str, str] = {}
-    for path, module in naming.pb_modules(contract).items():
-        base = module.lstrip(".").removesuffix("_pb2") + "_json"
-        folder, _, stem = base.rpartition(".")
-        below = f"{folder}." if folder else ""
-        beside = {taken.removeprefix(below) for taken in modules.values() if taken.startswith(below)}
-        modules[path] = below + naming.identifier(stem, beside)
-    return modules
 
 
 def _unnamed(contract: Contract) -> tuple[str, ...]:
@@ -356,19 +365,6 @@ def _packages(modules: Iterable[ModuleView]) -> tuple[str, ...]:
         parts = module.module.split(".")
         found.update("/".join(parts[:length]) for length in range(1, len(parts)))
     return tuple(sorted(found))
-
-
-def _names(contract: Contract) -> dict[str, str]:
-    """What each message's functions and each enum's constant are called after, unique in its file."""
-    taken: dict[str, set[str]] = {}
-    names: dict[str, str] = {}
-    for types, form in ((contract.messages, str.lower), (contract.enums, str.upper)):
-        for full_name, found in types.items():
-            package = contract.files[found.file].package
-            base = naming.snake(full_name.removeprefix(f"{package}." if package else "").replace(".", "_"))
-            names[full_name] = naming.identifier(form(base), taken.setdefault(found.file, set()))
-            taken[found.file].add(names[full_name])
-    return names
 
 
 def _enum_names(enum: Enum) -> dict[int, str]:

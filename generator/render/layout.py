@@ -127,6 +127,18 @@ def _splits(value: str) -> Iterator[tuple[str, list[str], str]]:
     yield "(", value.replace(" if ", "\0if ").replace(" else ", "\0else ").split("\0"), ")"
 
 
+def case(texts: Sequence[str], indent: int) -> str:
+    """The line that opens a case of any of these texts at `indent` columns; several lines where they are too long for one."""
+    margin, inner = " " * indent, " " * (indent + _INDENT)
+    patterns = list(map(literal, texts))
+    for joined in (" | ".join(patterns), f"\n{inner}| ".join(patterns)):
+        if fits(f"{margin}case {joined}:"):
+            return f"{margin}case {joined}:"
+        if all(map(fits, f"{inner}{joined}".split("\n"))):
+            break
+    return f"{margin}case (\n{inner}{joined}\n{margin}):"
+
+
 def resplit(source: str) -> str | None:
     """The source with its lines that are too long split as black splits them; None where that is for black to tell.
 

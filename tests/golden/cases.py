@@ -56,7 +56,15 @@ def _full(path: str) -> str:
 
 CASES = (
     Case("kinds", ("gen/services/kinds.py", "handlers/kinds.py", "app.py")),
-    Case("bindings", ("gen/routes.py", "gen/bindings/__init__.py", "gen/bindings/bindings.py")),
+    Case(
+        "bindings",
+        (
+            "gen/routes.py",
+            "gen/bindings/__init__.py",
+            "gen/bindings/bindings.py",
+            "gen/codecs/golden/v1/bindings_json.py",
+        ),
+    ),
     Case("names", ("gen/services/class_.py", "handlers/class_.py")),
     Case("nested_types", ("handlers/nested.py",)),
     Case("one_name_twice", ("app.py", "gen/services/__init__.py", "gen/definition.py")),

@@ -173,8 +173,8 @@ async def test_a_field_of_that_name_is_no_system_parameter() -> None:
     file = descriptor_pb2.FileDescriptorProto(name="alt/v1/alt.proto", package="alt.v1", syntax="proto3")
     message = file.message_type.add(name="Sung")
     message.field.add(name="alt", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL", json_name="alt")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
+    pool = descriptor_pool.Default()
+    pool.AddSerializedFile(file.SerializeToString())
     sung: Any = message_factory.GetMessageClass(pool.FindMessageTypeByName("alt.v1.Sung"))
     sing = replace(UNARY, request=sung, response=sung)
 

@@ -140,6 +140,55 @@ async def test_a_parameter_that_no_field_takes_is_refused_by_its_name(shop: Shop
     assert violation(error) == (field or "body")
 
 
+@pytest.mark.parametrize(
+    ("verb", "target", "told"),
+    [
+        ("GET", "/v1/items?nope=1", "nope is no field of the request"),
+        ("GET", "/v1/items?inner.nope=1", "inner.nope is no field of the request"),
+        ("GET", "/v1/items?name.x=1", "name.x leads through a field that has no fields"),
+        ("GET", "/v1/items?inners.name=x", "inners.name leads through a repeated field"),
+        ("GET", "/v1/items?inner=1", "inner is a message: name one of its fields"),
+        ("GET", "/v1/items?counts=1", "counts holds messages, which no query can give"),
+        ("GET", "/v1/items?twoWords=a&two_words=b", "two_words is given twice"),
+        ("GET", "/v1/items?inner.size=1&inner.size=1", "inner.size is given twice"),
+        ("GET", "/v1/items?left=a&middle.size=1", "middle.size excludes left, which is given too"),
+        ("GET", "/v1/items/n?name=n", "name is set by the path"),
+        ("GET", "/v1/items?color=PURPLE", "color must be a value of wire.v1.Color"),
+        ("GET", "/v1/items?u32=-1", "u32 must be an integer from 0 to 4294967295"),
+        ("PUT", "/v1/items/n?inner.size=1", "inner.size must be in the body"),
+        ("POST", "/v1/items?name=n", "name must be in the body: the whole request is"),
+        ("POST", "/v1/numbers/x/y/RED", "i32 must be an integer"),
+        ("POST", "/v1/middles?left=a", "left excludes middle, which is the body"),
+    ],
+)
+async def test_what_is_wrong_with_the_path_or_the_query_is_told(shop: Shop, verb: str, target: str, told: str) -> None:
+    response, error = await shop.refused(verb, target, **({} if verb == "GET" else {"json": {}}))
+    assert (response.status_code, error["message"]) == (400, told)
+
+
+async def test_of_several_things_wrong_the_paths_goes_first_and_the_bodys_last(shop: Shop) -> None:
+    for target, field in (
+        ("/v1/numbers/x/y/RED?nope=1", "i32"),
+        ("/v1/numbers/1/y/RED?nope=1", "nope"),
+        ("/v1/numbers/1/y/RED", "at"),
+    ):
+        _, error = await shop.refused("POST", target, json="yesterday")
+        assert violation(error) == field
+
+
+async def test_an_absent_body_excludes_nothing(shop: Shop) -> None:
+    assert await shop.bound("POST", "/v1/middles?left=a") == item(left="a")
+    assert await shop.bound("POST", "/v1/middles", json={"size": 1}) == item(middle={"size": 1})
+
+
+async def test_null_is_an_absent_body_but_a_value_where_null_is_one(shop: Shop) -> None:
+    null = {"content": b"null", "headers": {"content-type": "application/json"}}
+    assert await shop.bound("POST", "/v1/middles?left=a", **null) == item(left="a")
+    assert await shop.bound("POST", "/v1/tags", **null) == item()
+    assert not (await shop.bound("POST", "/v1/nicks", **null)).HasField("nick")
+    assert await shop.bound("POST", "/v1/values", **null) == item(value={"null_value": 0})
+
+
 async def test_an_endless_query_is_refused(shop: Shop) -> None:
     response, error = await shop.refused("GET", "/v1/items?" + "&".join(f"a{number}=1" for number in range(2000)))
     assert (response.status_code, violation(error)) == (400, "query")

@@ -104,6 +104,24 @@ async def test_the_upgrade_is_answered_although_the_handler_neither_reads_nor_wr
         pass
 
 
+async def test_the_path_and_the_query_apply_to_each_message_whatever_it_holds() -> None:
+    async with (
+        serving(Wire()) as served,
+        opening(served, "/v1/chat/n:talk?i32=0&flag=true&tags=b&inner.size=2&right=3&mask=&wrapped=4") as socket,
+    ):
+        for _ in range(2):
+            await socket.send('{"name": "m", "i32": 5, "tags": ["a"], "inner": {"name": "x"}, "left": "y"}')
+            assert json.loads(await socket.recv()) == {
+                "name": "n",
+                "flag": True,
+                "tags": ["a", "b"],
+                "inner": {"name": "x", "size": 2},
+                "right": 3,
+                "mask": "",
+                "wrapped": "4",
+            }
+
+
 @pytest.mark.parametrize(("shape", "key"), [("google", "message"), ("problem", "detail"), ("status", "message")])
 async def test_a_failure_is_a_frame_in_the_declared_shape(shape: str, key: str) -> None:
     async def behave(request: Any, call: Call) -> Any:

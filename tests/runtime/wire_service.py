@@ -22,6 +22,7 @@ from runtime.routing import Router
 from runtime.server import running
 from runtime.settings import Settings
 
+from tests.rendered import bindings_of
 from tests.runtime import sample_service
 
 SERVICE = "wire.v1.Wire"
@@ -172,6 +173,9 @@ ROUTES = (
     route("POST", "/v1/items/{name}:polish", body="*"),
     route("POST", "/v1/tags", body="tags"),
     route("POST", "/v1/counts", body="counts"),
+    route("POST", "/v1/middles", body="middle"),
+    route("POST", "/v1/values", body="value"),
+    route("POST", "/v1/nicks", body="nick"),
     route("POST", "/v1/numbers/{i32}/{inner.child.name}/{color}", body="at"),
     route("GET", "/v1/tags/{name}", response_body="tags"),
     route("GET", "/v1/inner/{name}", response_body="inner"),
@@ -285,6 +289,7 @@ def definition(routes: tuple[Route, ...] = ROUTES, **policies: Any) -> Definitio
         name="wire",
         services=(WireBase,),
         router=Router(routes),
+        bindings=bindings_of(routes),
         policies=replace(base.policies, methods=methods, **policies),
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipeline import UserStage
     from .protojson.codec import Generated
     from .routing import Router
+    from .transport.query import Query
 
 
 class Kind(enum.Enum):
@@ -73,9 +74,16 @@ class Route:
     method: Method
 
 
-Bind: TypeAlias = Callable[[Sequence[str], Sequence[tuple[str, str]], Any], dict[str, Any]]
-"""A route's generated code: what the path's variables captured, the query's parameters and the body's JSON, to the arguments of
-the request's constructor. For what it does not take it, or the constructor, raises some exception."""
+Read: TypeAlias = Callable[[Callable[..., Any], Any], Any]
+"""Makes what a request's constructor takes of the body's JSON, with the generated decoder for it; None of an absent body. Where
+the body is the whole request it makes that, of its class."""
+
+Bind: TypeAlias = Callable[[Sequence[str], "Query", Any, Read], Message]
+"""A route's generated code: what the path's variables captured, the query, the body's JSON and what reads that, to the request.
+
+Raises ServiceError, naming what is wrong with the path or the query; for a body that is not as usual, what a decoder or the
+constructor raises.
+"""
 
 
 class ServiceBase:
@@ -110,11 +118,11 @@ class Definition:
     name: str
     services: tuple[type[ServiceBase], ...]
     router: Router
+    bindings: Callable[[Route], Bind]
     errors: ErrorTable
     policies: Snapshot
     open_clients: Callable[[Outbound], AbstractAsyncContextManager[Any]]
     codecs: Callable[[str], Generated | None] = field(default=lambda _: None)  # by a message's full name
-    bindings: Callable[[Route], Bind | None] = field(default=lambda _: None)
     openapi: Path | None = None  # the document of the REST side, None for none to serve
     stages: Sequence[UserStage] = ()  # of whoever's templates it was generated from
     fallbacks: tuple[type[DependencyFallbacks], ...] = ()  # of which the application must have one each

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from runtime.protojson.reading import fill as fill_by_descriptor
 from runtime.protojson.writing import Style, to_json
 
+from tests.rendered import loaded, plan_of
 from tests.runtime.protojson.schemas import Schema, every_kind, fill, hostile_objects, schemas, spoiled
-from tests.unit.render.loaded_codecs import loaded, plan_of
 
 # Every example leaves its schema in the process's descriptor pool.
 few = settings(max_examples=min(settings.default.max_examples, 2_000))

@@ -135,3 +135,16 @@ def test_a_signature_is_laid_out_as_black_lays_it_out(parameters: list[str], len
     signature = layout.signature("def " + "f" * length, parameters, " -> None:", 0)
     source = f"{signature}\n    pass\n"
     assert formatting.python(source) == source
+
+
+@given(st.lists(st.text(max_size=30), min_size=1, max_size=8), st.sampled_from([8, 12, 16]))
+@example(["x" * 30] * 3, 8)
+@example(["x" * 30] * 4, 8)
+@example(["x" * 100], 8)
+@example(["x" * 130], 8)
+@example(["x" * 130, "y"], 16)
+def test_a_case_is_laid_out_as_black_lays_it_out(texts: list[str], indent: int) -> None:
+    margin = " " * (indent - 4)
+    head = "".join(f"{' ' * depth}if a:\n" for depth in range(0, indent - 4, 4))
+    source = f"{head}{margin}match name:\n{layout.case(texts, indent)}\n{margin}        pass\n"
+    assert formatting.python(source) == source

@@ -235,6 +235,7 @@ def _definition(client: type[AnyClient], policies: Snapshot, declared: Dependenc
         name=client.DEPENDENCY,
         services=bases,
         router=Router(routes),
+        bindings=http_calls.binding,
         errors=ErrorTable(domain=domain_of(client), rows={}, by_code={}),
         policies=replace(policies, methods=methods, tls=served, observability=_all_ears(declared, policies)),
         open_clients=_none,

@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from ..client.http_client import HttpClient
 from ..client.http_request import VERBS
-from ..definition import Kind, Method, Route, ServiceBase
+from ..definition import Bind, Kind, Method, Route, ServiceBase
 
 _WITH_BODY: Final = frozenset({"PATCH", "POST", "PUT"})
 _NOTHING_NAMED: Final = ("GET", "POST")
@@ -37,6 +37,11 @@ def stand_in() -> tuple[type[ServiceBase], tuple[Route, ...]]:
         "HttpStandInBase", (ServiceBase,), {"SERVICE": "http.StandIn", "METHODS": tuple(by_verb.values())}
     )
     return base, tuple(_route(verb, method) for verb, method in by_verb.items() if verb != "HEAD")
+
+
+def binding(_: Route) -> Bind:
+    """What makes messages of the stand-in's requests: empty ones, as these are taken raw."""
+    return lambda path, query, body, read: Struct()
 
 
 def _route(verb: str, method: Method) -> Route:

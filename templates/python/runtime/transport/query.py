@@ -9,8 +9,10 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from ..protojson.answer_form import AS_EVER, AnswerForm
-from ..protojson.codec import UnusualError
+from ..protojson.refusal import RefusedError
 from .faults import invalid
+from .parameter_names import ParameterNames
+from .parameters import GivenError, MisnamedError, Take
 
 Parameters: TypeAlias = Sequence[tuple[str, str]]
 
@@ -22,28 +24,28 @@ _MAX_PARAMETERS = 1000
 class Query:
     """The parameters that are for the request, in their order, and what those of the system say."""
 
+    names: ParameterNames  # of the route
     parameters: Parameters = ()
     form: AnswerForm = AS_EVER
 
+    def into(self, fields: dict[str, Any], take: Take) -> None:
+        """Add the parameters to arguments of the request's constructor. Raises ServiceError, naming what is wrong."""
+        names = self.names
+        for name, text in self.parameters:
+            try:
+                if names.in_body and name.partition(".")[0] in names.in_body:
+                    names.refuse(name)
+                else:
+                    take(fields, name, text)
+            except RefusedError as refused:
+                raise invalid(name, refused.description) from refused
+            except (MisnamedError, GivenError):
+                names.refuse(name)
 
-NO_QUERY = Query()
-
-
-def once(fields: dict[str, Any], name: str, value: object, *others: str) -> None:
-    """Add an argument of a request's constructor that no place of the request has given yet; nor any of the others of its oneof.
-
-    Raises UnusualError.
-    """
-    if name in fields or any(other in fields for other in others):
-        raise UnusualError
-    fields[name] = value
-
-
-def impose(fields: dict[str, Any], name: str, value: object) -> None:
-    """Set an argument to what the path says. Raises UnusualError where the body says something else, which may be no value."""
-    given = fields.setdefault(name, value)
-    if given is not value and (type(given) is not type(value) or given != value):
-        raise UnusualError
+    def refuse_all(self) -> None:
+        """Raises ServiceError for any parameter, but for unknown ones that are to be ignored: the body makes the request."""
+        for name, _ in self.parameters:
+            self.names.refuse(name)
 
 
 def parameters(query: bytes) -> list[tuple[str, str]]:

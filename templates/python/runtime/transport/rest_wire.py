@@ -35,7 +35,7 @@ class ServedRoute:
         route: Route,
         endpoint: Endpoint,
         codec_for: CodecFor,
-        bind: Bind | None,
+        bind: Bind,
         *,
         ignore_unknown: bool,
         held: int | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 from ..protojson.answer_form import AS_EVER, AnswerForm, read_mask
 from ..protojson.refusal import RefusedError
 from .faults import invalid
-from .query_values import ValueTextError, to_boolean
+from .query_values import to_boolean
 
 NAMES = frozenset({"$alt", "alt", "$fields", "$prettyPrint", "$apiVersion"})
 _ENUM_NUMBERS = {"json": False, "json;enum-encoding=int": True}
@@ -31,7 +31,7 @@ def answer_form(given: Sequence[tuple[str, str]], answered: Any) -> AnswerForm:
             raise invalid(name, "is given twice, with different values")
         try:
             form = _with(form, plain, text, answered)
-        except (ValueTextError, RefusedError) as refused:
+        except RefusedError as refused:
             raise invalid(name, str(refused)) from refused
     return form
 
@@ -39,7 +39,7 @@ def answer_form(given: Sequence[tuple[str, str]], answered: Any) -> AnswerForm:
 def _with(form: AnswerForm, name: str, text: str, answered: Any) -> AnswerForm:
     if name == "alt":
         if text not in _ENUM_NUMBERS:
-            raise ValueTextError("must be json or json;enum-encoding=int")
+            raise RefusedError("must be json or json;enum-encoding=int")
         return replace(form, enum_numbers=_ENUM_NUMBERS[text])
     if name == "fields":
         return replace(form, mask=read_mask(text, answered))

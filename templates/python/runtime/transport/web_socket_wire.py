@@ -13,7 +13,6 @@ from ..protojson.codec import read_body
 from .exchange import Exchange
 from .faults import invalid, upgrade_required
 from .http_head import response_headers
-from .query import NO_QUERY
 from .rest_wire import ServedRoute
 from .web_socket import FAILURE, NORMAL, REFUSED_INPUT, WebSocketConnection, answer_to_upgrade, is_key
 
@@ -56,7 +55,7 @@ class WebSocketWire:
         self._exchange = exchange
         self._values = values
         self._query = query
-        self._read = NO_QUERY
+        self._read = served.binding.no_query
         self._limit = limit  # bytes of a message
         self._socket: WebSocketConnection | None = None
         self._ended = False
