@@ -78,6 +78,40 @@ ROUTES: tuple[Route, ...] = (
         response_body="",
         method=bindings.WATCH,
     ),
+    Route(
+        verb="PATCH",
+        template="/v1/{thing.name=things/*}/{thing.copies}/{shelf}",
+        segments=("v1", "things", "*", "*", "*"),
+        suffix="",
+        captures=(
+            Capture(field_path=("thing", "name"), start=1, end=3),
+            Capture(field_path=("thing", "copies"), start=3, end=4),
+            Capture(field_path=("shelf",), start=4, end=5),
+        ),
+        body="thing",
+        response_body="",
+        method=bindings.CHANGE,
+    ),
+    Route(
+        verb="GET",
+        template="/v1/find/{page}",
+        segments=("v1", "find", "*"),
+        suffix="",
+        captures=(Capture(field_path=("page",), start=2, end=3),),
+        body="",
+        response_body="",
+        method=bindings.FIND,
+    ),
+    Route(
+        verb="GET",
+        template="/v1/{name=things/*}:talk",
+        segments=("v1", "things", "*"),
+        suffix="talk",
+        captures=(Capture(field_path=("name",), start=1, end=3),),
+        body="",
+        response_body="",
+        method=bindings.TALK,
+    ),
 )
 
 ROUTER = Router(ROUTES)

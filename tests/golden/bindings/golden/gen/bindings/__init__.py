@@ -11,10 +11,7 @@ from ...runtime.definition import Bind, Route
 _MODULES: Mapping[str, str] = {"golden.v1.Bindings": ".bindings"}
 
 
-def binding(route: Route) -> Bind | None:
-    """The function that makes the route's requests; None for a route that leaves all to the runtime."""
-    module = _MODULES.get(route.method.service)
-    if module is None:
-        return None
-    bindings: Mapping[str, Bind] = import_module(module, __name__).BINDINGS
-    return bindings.get(f"{route.verb} {route.template}")
+def binding(route: Route) -> Bind:
+    """The function that makes the route's requests."""
+    bindings: Mapping[str, Bind] = import_module(_MODULES[route.method.service], __name__).BINDINGS
+    return bindings[f"{route.verb} {route.template}"]

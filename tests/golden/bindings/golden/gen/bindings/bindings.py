@@ -6,78 +6,94 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...runtime.definition import Bind
-from ...runtime.protojson.codec import UnusualError
-from ...runtime.transport.query import Parameters, impose, once
-from ..codecs.golden.v1.bindings_json import decode_owner, decode_thing
+from ...runtime.definition import Bind, Read
+from ...runtime.transport.field_mask import complete
+from ...runtime.transport.parameters import assign, variable
+from ...runtime.transport.query import Query
+from ...runtime.transport.query_values import to_int32, to_uint64
+from ..codecs.golden.v1.bindings_json import decode_owner, decode_thing, paths_of_thing, take_change_thing, take_thing
+from ..pb.golden.v1.bindings_pb2 import ChangeThing, Thing
 
 
-def get(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def get(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """GET /v1/{name=shelves/*/things/*}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_thing(fields, query)
-    return fields
+    query.into(fields, take_thing)
+    return Thing(**fields)
 
 
-def get_2(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def get_2(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """GET /v1/{name=things/**}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_thing(fields, query)
-    return fields
+    query.into(fields, take_thing)
+    return Thing(**fields)
 
 
-def get_3(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def get_3(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """GET /v1/by-owner/{owner.id}/{name}"""
-    fields: dict[str, Any] = {"name": path[1]}
-    fields.setdefault("owner", {})["id"] = path[0]
-    if query:
-        take_thing(fields, query)
-    return fields
+    fields: dict[str, Any] = {"owner": {"id": path[0]}, "name": path[1]}
+    query.into(fields, take_thing)
+    return Thing(**fields)
 
 
-def put(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def put(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """PUT /v1/{name=things/*}/owner, with a body of owner"""
-    fields: dict[str, Any] = {"owner": decode_owner(body), "name": path[0]}
-    if query:
-        take_thing(fields, query)
-    return fields
+    fields: dict[str, Any] = {"name": path[0]}
+    query.into(fields, take_thing)
+    fields["owner"] = read(decode_owner, body)
+    return Thing(**fields)
 
 
-def move(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def move(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """POST /v1/{name=things/**}:move"""
-    fields = decode_thing(body)
-    impose(fields, "name", path[0])
-    if query:
-        raise UnusualError
-    return fields
+    query.refuse_all()
+    request: Thing = read(Thing, body)
+    request.name = path[0]
+    return request
 
 
-def head(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def head(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """HEAD /v1/{name=things/*}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_thing(fields, query)
-    return fields
+    query.into(fields, take_thing)
+    return Thing(**fields)
 
 
-def watch(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def watch(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
     """GET /v1/{name=things/*}:watch"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_thing(fields, query)
-    return fields
+    query.into(fields, take_thing)
+    return Thing(**fields)
 
 
-def take_thing(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a golden.v1.Thing."""
-    for name, text in query:
-        match name:
-            case "name":
-                once(fields, "name", text)
-            case _:
-                raise UnusualError
+def change(path: Sequence[str], query: Query, body: Any, read: Read) -> ChangeThing:
+    """PATCH /v1/{thing.name=things/*}/{thing.copies}/{shelf}, with a body of thing"""
+    path_copies = variable("thing.copies", path[1], to_int32)
+    fields: dict[str, Any] = {"shelf": path[2]}
+    query.into(fields, take_change_thing)
+    fields["thing"] = read(decode_thing, body)
+    request = ChangeThing(**fields)
+    request.thing.name = path[0]
+    request.thing.copies = path_copies
+    complete(request.update_mask, body, paths_of_thing)
+    return request
+
+
+def find(path: Sequence[str], query: Query, body: Any, read: Read) -> ChangeThing:
+    """GET /v1/find/{page}"""
+    fields: dict[str, Any] = {"page": variable("page", path[0], to_uint64)}
+    query.into(fields, take_change_thing)
+    return ChangeThing(**fields)
+
+
+def talk(path: Sequence[str], query: Query, body: Any, read: Read) -> Thing:
+    """GET /v1/{name=things/*}:talk"""
+    fields: dict[str, Any] = {}
+    query.into(fields, take_thing)
+    request: Thing = read(Thing, body)
+    assign(request, fields)
+    request.name = path[0]
+    return request
 
 
 BINDINGS: Mapping[str, Bind] = {
@@ -88,4 +104,7 @@ BINDINGS: Mapping[str, Bind] = {
     "POST /v1/{name=things/**}:move": move,
     "HEAD /v1/{name=things/*}": head,
     "GET /v1/{name=things/*}:watch": watch,
+    "PATCH /v1/{thing.name=things/*}/{thing.copies}/{shelf}": change,
+    "GET /v1/find/{page}": find,
+    "GET /v1/{name=things/*}:talk": talk,
 }

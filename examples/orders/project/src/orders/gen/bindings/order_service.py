@@ -6,189 +6,116 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...runtime.definition import Bind
-from ...runtime.protojson.codec import UnusualError
-from ...runtime.protojson.well_known import field_mask, timestamp
-from ...runtime.transport.query import Parameters, impose, once
-from ...runtime.transport.query_values import to_boolean, to_enum, to_integer
+from ...runtime.definition import Bind, Read
+from ...runtime.transport.field_mask import complete
+from ...runtime.transport.query import Query
 from ..codecs.orders.v1.orders_json import (
-    decode_cancel_order_request,
     decode_note,
     decode_order,
-    decode_quote_order_request,
+    paths_of_order,
+    take_create_order_request,
+    take_delete_order_request,
+    take_export_orders_request,
+    take_get_order_request,
+    take_list_orders_request,
+    take_set_note_request,
+    take_update_order_request,
+)
+from ..pb.orders.v1.orders_pb2 import (
+    CancelOrderRequest,
+    CreateOrderRequest,
+    DeleteOrderRequest,
+    ExportOrdersRequest,
+    GetOrderRequest,
+    ListOrdersRequest,
+    QuoteOrderRequest,
+    SetNoteRequest,
+    UpdateOrderRequest,
 )
 
 
-def get_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def get_order(path: Sequence[str], query: Query, body: Any, read: Read) -> GetOrderRequest:
     """GET /v1/{name=customers/*/orders/*}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_get_order_request(fields, query)
-    return fields
+    query.into(fields, take_get_order_request)
+    return GetOrderRequest(**fields)
 
 
-def get_order_2(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def get_order_2(path: Sequence[str], query: Query, body: Any, read: Read) -> GetOrderRequest:
     """GET /v1/orders/{name}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_get_order_request(fields, query)
-    return fields
+    query.into(fields, take_get_order_request)
+    return GetOrderRequest(**fields)
 
 
-def list_orders(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def list_orders(path: Sequence[str], query: Query, body: Any, read: Read) -> ListOrdersRequest:
     """GET /v1/{parent=customers/*}/orders"""
     fields: dict[str, Any] = {"parent": path[0]}
-    if query:
-        take_list_orders_request(fields, query)
-    return fields
+    query.into(fields, take_list_orders_request)
+    return ListOrdersRequest(**fields)
 
 
-def create_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def create_order(path: Sequence[str], query: Query, body: Any, read: Read) -> CreateOrderRequest:
     """POST /v1/{parent=customers/*}/orders, with a body of order"""
-    fields: dict[str, Any] = {"order": decode_order(body), "parent": path[0]}
-    if query:
-        take_create_order_request(fields, query)
-    return fields
+    fields: dict[str, Any] = {"parent": path[0]}
+    query.into(fields, take_create_order_request)
+    fields["order"] = read(decode_order, body)
+    return CreateOrderRequest(**fields)
 
 
-def update_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def update_order(path: Sequence[str], query: Query, body: Any, read: Read) -> UpdateOrderRequest:
     """PATCH /v1/{order.name=customers/*/orders/*}, with a body of order"""
-    fields: dict[str, Any] = {"order": decode_order(body)}
-    impose(fields.setdefault("order", {}), "name", path[0])
-    if query:
-        take_update_order_request(fields, query)
-    return fields
+    fields: dict[str, Any] = {}
+    query.into(fields, take_update_order_request)
+    fields["order"] = read(decode_order, body)
+    request = UpdateOrderRequest(**fields)
+    request.order.name = path[0]
+    complete(request.update_mask, body, paths_of_order)
+    return request
 
 
-def set_note(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def set_note(path: Sequence[str], query: Query, body: Any, read: Read) -> SetNoteRequest:
     """PUT /v1/{name=customers/*/orders/*}/note, with a body of note"""
-    fields: dict[str, Any] = {"note": decode_note(body), "name": path[0]}
-    if query:
-        take_set_note_request(fields, query)
-    return fields
+    fields: dict[str, Any] = {"name": path[0]}
+    query.into(fields, take_set_note_request)
+    fields["note"] = read(decode_note, body)
+    return SetNoteRequest(**fields)
 
 
-def cancel_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def cancel_order(path: Sequence[str], query: Query, body: Any, read: Read) -> CancelOrderRequest:
     """POST /v1/{name=customers/*/orders/*}:cancel"""
-    fields = decode_cancel_order_request(body)
-    impose(fields, "name", path[0])
-    if query:
-        raise UnusualError
-    return fields
+    query.refuse_all()
+    request: CancelOrderRequest = read(CancelOrderRequest, body)
+    request.name = path[0]
+    return request
 
 
-def delete_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def delete_order(path: Sequence[str], query: Query, body: Any, read: Read) -> DeleteOrderRequest:
     """DELETE /v1/{name=customers/*/orders/*}"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_delete_order_request(fields, query)
-    return fields
+    query.into(fields, take_delete_order_request)
+    return DeleteOrderRequest(**fields)
 
 
-def quote_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def quote_order(path: Sequence[str], query: Query, body: Any, read: Read) -> QuoteOrderRequest:
     """POST /v1/orders:quote"""
-    fields = decode_quote_order_request(body)
-    if query:
-        raise UnusualError
-    return fields
+    query.refuse_all()
+    request: QuoteOrderRequest = read(QuoteOrderRequest, body)
+    return request
 
 
-def export_orders(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def export_orders(path: Sequence[str], query: Query, body: Any, read: Read) -> ExportOrdersRequest:
     """GET /v1/{parent=customers/*}/orders:export"""
     fields: dict[str, Any] = {"parent": path[0]}
-    if query:
-        take_export_orders_request(fields, query)
-    return fields
+    query.into(fields, take_export_orders_request)
+    return ExportOrdersRequest(**fields)
 
 
-def check_order(path: Sequence[str], query: Parameters, body: Any) -> dict[str, Any]:
+def check_order(path: Sequence[str], query: Query, body: Any, read: Read) -> GetOrderRequest:
     """HEAD /v1/{name=customers/*/orders/*}/exists"""
     fields: dict[str, Any] = {"name": path[0]}
-    if query:
-        take_get_order_request(fields, query)
-    return fields
-
-
-def take_get_order_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.GetOrderRequest."""
-    for name, text in query:
-        match name:
-            case "name":
-                once(fields, "name", text)
-            case _:
-                raise UnusualError
-
-
-def take_list_orders_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.ListOrdersRequest."""
-    for name, text in query:
-        match name:
-            case "parent":
-                once(fields, "parent", text)
-            case "page_size" | "pageSize":
-                once(fields, "page_size", to_integer(text))
-            case "page_token" | "pageToken":
-                once(fields, "page_token", text)
-            case "states":
-                fields.setdefault("states", []).append(to_enum(text))
-            case "paid":
-                once(fields, "paid", to_boolean(text))
-            case _:
-                raise UnusualError
-
-
-def take_create_order_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.CreateOrderRequest."""
-    for name, text in query:
-        match name:
-            case "parent":
-                once(fields, "parent", text)
-            case "request_id" | "requestId":
-                once(fields, "request_id", text)
-            case _:
-                raise UnusualError
-
-
-def take_update_order_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.UpdateOrderRequest."""
-    for name, text in query:
-        match name:
-            case "update_mask" | "updateMask":
-                once(fields, "update_mask", field_mask(text))
-            case _:
-                raise UnusualError
-
-
-def take_set_note_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.SetNoteRequest."""
-    for name, text in query:
-        match name:
-            case "name":
-                once(fields, "name", text)
-            case _:
-                raise UnusualError
-
-
-def take_delete_order_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.DeleteOrderRequest."""
-    for name, text in query:
-        match name:
-            case "name":
-                once(fields, "name", text)
-            case _:
-                raise UnusualError
-
-
-def take_export_orders_request(fields: dict[str, Any], query: Parameters) -> None:
-    """Add what the query says to the fields of a orders.v1.ExportOrdersRequest."""
-    for name, text in query:
-        match name:
-            case "parent":
-                once(fields, "parent", text)
-            case "since":
-                once(fields, "since", timestamp(text))
-            case _:
-                raise UnusualError
+    query.into(fields, take_get_order_request)
+    return GetOrderRequest(**fields)
 
 
 BINDINGS: Mapping[str, Bind] = {
