@@ -156,6 +156,7 @@ async def test_a_parameter_that_no_field_takes_is_refused_by_its_name(shop: Shop
         ("GET", "/v1/items?color=PURPLE", "color must be a value of wire.v1.Color"),
         ("GET", "/v1/items?u32=-1", "u32 must be an integer from 0 to 4294967295"),
         ("PUT", "/v1/items/n?inner.size=1", "inner.size must be in the body"),
+        ("PUT", "/v1/items/n?inner=1", "inner must be in the body"),
         ("POST", "/v1/items?name=n", "name must be in the body: the whole request is"),
         ("POST", "/v1/numbers/x/y/RED", "i32 must be an integer"),
         ("POST", "/v1/middles?left=a", "left excludes middle, which is the body"),

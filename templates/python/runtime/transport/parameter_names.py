@@ -31,7 +31,8 @@ class ParameterNames:
         except _NoValueError as error:
             if error.unknown and self._ignore_unknown:
                 return
-            raise invalid(name, str(error)) from error
+            in_body = name.partition(".")[0] in self.in_body
+            raise invalid(name, "must be in the body" if in_body else str(error)) from error
         if self._body == "*":
             raise invalid(name, "must be in the body: the whole request is")
         if path[0] == self._body:

@@ -10,7 +10,6 @@ from .faults import invalid
 
 MOST_DOTS = 32  # in a parameter's name
 
-
 Take: TypeAlias = Callable[[dict[str, Any], str, str], None]
 """Generated code of a message: adds what a parameter of that name and text says to the arguments of its constructor.
 
