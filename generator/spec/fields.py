@@ -74,7 +74,7 @@ def setting(
 
 
 Int = Annotated[int, whole()]
-Count = Annotated[int, whole(ge=1)]
+Count = Annotated[int, whole(ge=1, le=(1 << 31) - 1)]
 Bool = Annotated[bool, Spelling("true or false", core_schema.bool_schema(strict=True))]
 Text = Annotated[str, text()]
 Percent = Annotated[float, number("percentage, 0–100", ge=0, le=100)]

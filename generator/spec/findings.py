@@ -178,7 +178,7 @@ def _problem(detail: ErrorDetails, shape: Shape | None) -> tuple[str, str, str]:
         return "wrong-value", f"{_shown(given)} is not one of {', '.join(choices)}", hint
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
-        return "wrong-value", f"{given} must be {words} {context[name]:g}", ""
+        return "wrong-value", f"{given} must be {words} {_bound(context[name])}", ""
     if kind == "string_pattern_mismatch":
         return "wrong-value", f"{_shown(given)} is not {_one(shape.label if shape else 'valid name')}", _hint_for(shape)
     if kind in ("duration", "size", "window"):
@@ -191,6 +191,10 @@ def _problem(detail: ErrorDetails, shape: Shape | None) -> tuple[str, str, str]:
         return "wrong-value", str(context["problem"]), ""
     message = detail["msg"]
     return "wrong-value", message[0].lower() + message[1:], ""
+
+
+def _bound(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() and value < 1 << 53 else f"{value:g}"
 
 
 def _one(label: str) -> str:

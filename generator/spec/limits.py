@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from generator.spec.fields import Count, Model, Name, Percent, Switch, setting
 from generator.spec.spelling import number, text, whole
-from generator.spec.units import Duration, PositiveDuration
+from generator.spec.units import MAX_WINDOW, Duration, PositiveDuration
 
 KeySource = Annotated[
     str,
@@ -36,7 +36,9 @@ class RateLimitKey(Model):
 class SlidingWindow(Model):
     """An exact count over a window of time."""
 
-    limit: Count = setting(0, "Calls admitted in any window.", example=600, needed=True)
+    limit: Annotated[int, whole(ge=1, le=MAX_WINDOW)] = setting(
+        0, "Calls admitted in any window.", example=600, needed=True
+    )
     per: PositiveDuration = setting(60.0, "Length of the window.", example="1m")
 
 

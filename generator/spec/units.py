@@ -39,7 +39,10 @@ _DURATION_PART = re.compile(f"({_NUMBER})(d|h|ms|us|m|s)")
 _SIZE_TEXT = re.compile(f"^({_NUMBER})({'|'.join(_SIZE_UNITS)})$")
 
 MAX_DURATION = 3650 * 86400.0
-MAX_SIZE = 64 * 1024**3
+MAX_SIZE = (1 << 31) - 1
+"""Bytes; no message of protobuf is larger, and no option of gRPC holds more."""
+MAX_WINDOW = 1_000_000
+"""Calls; each call of a window takes memory, for each method or each key."""
 
 
 def parse_duration(text: str) -> float:
@@ -114,7 +117,7 @@ def parse_size(text: str) -> int:
     if size != size.to_integral_value():
         raise ValueError(f"'{text}' is not a whole number of bytes")
     if size > MAX_SIZE:
-        raise ValueError(f"'{text}' is more than 64GiB")
+        raise ValueError(f"'{text}' is 2GiB or more: no message may be")
     return int(size)
 
 
@@ -161,15 +164,15 @@ def _size(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         if 0 < value <= MAX_SIZE:
             return value
-        problem = "must be between 1B and 64GiB"
+        problem = "must be at least 1B and less than 2GiB"
     raise PydanticCustomError("size", "{problem}", {"problem": problem})
 
 
 def _window(value: object) -> int | float:
     if isinstance(value, int) and not isinstance(value, bool):
-        if value >= 1:
+        if 1 <= value <= MAX_WINDOW:
             return value
-        raise PydanticCustomError("window", "{problem}", {"problem": "must be at least 1 call"})
+        raise PydanticCustomError("window", "{problem}", {"problem": f"must be from 1 to {MAX_WINDOW} calls"})
     return _positive(_duration(value))
 
 
@@ -224,7 +227,7 @@ WindowSize = Annotated[
         "count or duration",
         _window,
         _format_window,
-        {"anyOf": [{"type": "integer", "minimum": 1}, _DURATION_SCHEMA]},
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_WINDOW}, _DURATION_SCHEMA]},
         "a window is a number of calls (type: count) or a duration (type: time)",
     ),
 ]

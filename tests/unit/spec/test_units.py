@@ -100,7 +100,7 @@ def test_a_size_is_read_as_bytes(text: str, size: int) -> None:
         ("64K", "write 64KiB"),
         ("64 kib", "write 64KiB"),
         ("0.3B", "whole number"),
-        ("100GiB", "more than 64GiB"),
+        ("100GiB", "2GiB or more"),
         ("big", "not a size"),
         ("64KiB\n", "not a size"),
     ],
@@ -110,6 +110,6 @@ def test_what_is_no_size_is_refused_with_advice(text: str, advice: str) -> None:
         parse_size(text)
 
 
-@given(st.integers(min_value=1, max_value=2**36))
+@given(st.integers(min_value=1, max_value=2**31 - 1))
 def test_a_size_written_and_read_again_is_the_same(size: int) -> None:
     assert parse_size(format_size(size)) == size
