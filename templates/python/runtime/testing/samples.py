@@ -60,6 +60,14 @@ def smallest(message_type: type[M]) -> M:
     return message if message.IsInitialized() else sample(message_type)
 
 
+def large(message_type: type[M], size: int) -> M | None:
+    """A message with so many characters in a field of text, None for a type that has none of its own."""
+    for field in message_type.DESCRIPTOR.fields:
+        if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
+            return message_type(**{field.name: "x" * size})
+    return None
+
+
 def is_map(field: FieldDescriptor) -> bool:
     """Whether the field is a map."""
     return bool(field.message_type is not None and field.message_type.GetOptions().map_entry)
