@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Final
 
 from google.api import annotations_pb2, http_pb2
 from google.protobuf.descriptor_pb2 import (
@@ -196,6 +198,16 @@ def _file(file: FileDescriptorProto, root: bool, info: SourceInfo) -> File:
     )
 
 
+_SERVED_ANYWAY: Final = MappingProxyType(
+    {
+        "grpc.health.v1": "grpc/health/v1/health.proto",
+        "grpc.reflection.v1": "grpc/reflection/v1/reflection.proto",
+        "grpc.reflection.v1alpha": "grpc/reflection/v1alpha/reflection.proto",
+    }
+)
+"""Packages that are in every service's process, of which there can be one alone; and the file that declares each."""
+
+
 def _unusable_files(
     descriptor_set: FileDescriptorSet, infos: Mapping[str, SourceInfo], within: Sources
 ) -> Iterator[Finding]:
@@ -212,6 +224,10 @@ def _unusable_files(
         if first != file.name:
             message = f'"{file.name}" and "{first}" become the same Python module'
             yield Finding(place, "contract-file-name", message, "rename one of them")
+        if file.package in _SERVED_ANYWAY and file.name != _SERVED_ANYWAY[file.package]:
+            message = f'"{file.name}" declares package {file.package} again, which every service serves by itself'
+            hint = f'take it out, or import "{_SERVED_ANYWAY[file.package]}" as it was published'
+            yield Finding(place, "contract-duplicate", message, hint)
         for provided in within.provided:
             if file.name.endswith(f"/{provided}") and file.package == provided.rpartition("/")[0].replace("/", "."):
                 message = f'"{file.name}" declares package {file.package} again, as an installed package does'

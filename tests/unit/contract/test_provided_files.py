@@ -79,3 +79,9 @@ def test_a_copy_of_an_installed_file_under_another_path_is_refused(findings: Fin
     )
     assert (finding.id, finding.place.file) == ("contract-duplicate", "third_party/google/type/date.proto")
     assert finding.hint == 'import it as "google/type/date.proto"'
+
+
+def test_a_package_that_every_service_serves_is_not_declared_again(findings: Findings) -> None:
+    (finding,) = findings({"health.proto": 'syntax = "proto3"; package grpc.health.v1; message Mine {}'})
+    assert (finding.id, finding.place.file) == ("contract-duplicate", "health.proto")
+    assert 'import "grpc/health/v1/health.proto"' in finding.hint
