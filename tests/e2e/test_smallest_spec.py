@@ -50,8 +50,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return emit(folder / "payment_gateway", [folder / "payments" / "v1" / "gateway.proto"], include=[folder], spec=SPEC)
 
 
-def test_its_contract_tests_pass(project: Path) -> None:
-    in_project(project, "-m", "pytest", "-W", "error", "tests/contract")
+def test_its_contract_tests_pass_and_those_without_a_case_are_not_there(project: Path) -> None:
+    said = in_project(project, "-m", "pytest", "-W", "error", "-rs", "tests/contract")
+    assert "empty parameter set" not in said
+    assert " deselected" in said
 
 
 def test_fifteen_failures_open_the_breaker_and_the_last_good_response_is_served(project: Path) -> None:
