@@ -24,7 +24,7 @@ from ..targets import target_variable
 from . import http_calls
 from .client import Client
 from .entries import Entry
-from .http_received import RAW
+from .http_received import taking_any_request
 from .outcome import Outcome
 from .samples import sample
 from .scripted import Messages, Received, Scripted
@@ -239,7 +239,7 @@ def _definition(client: type[AnyClient], policies: Snapshot, declared: Dependenc
         errors=ErrorTable(domain=domain_of(client), rows={}, by_code={}),
         policies=replace(policies, methods=methods, tls=served, observability=_all_ears(declared, policies)),
         open_clients=_none,
-        stages=(RAW,) if issubclass(client, HttpClient) else (),
+        stages=(taking_any_request(),) if issubclass(client, HttpClient) else (),
     )
     return under_test(definition, deadline=None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
@@ -86,5 +86,6 @@ async def _raw(call: Call, proceed: Endpoint) -> None:
     await proceed(call)
 
 
-RAW: Final = UserStage("raw_request", _raw, after="context")
-"""Has a stand-in take any request."""
+def taking_any_request() -> UserStage:
+    """A stage that has a stand-in take any request."""
+    return UserStage("raw_request", _raw, after="context")
