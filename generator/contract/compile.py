@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import re
@@ -167,6 +168,10 @@ def _findings(complaints: str, sources: Sources) -> list[Finding]:
         path = _on_disk(found["file"], sources)
         if found["warning"] or path is None:
             continue  # whoever imports what is not there says so too, and where
+        if _is_utf16(path):  # of which protoc complains character by character
+            wide = Finding(Place(shown(path), 1, 1), "proto-error", "the file is UTF-16", "save it as UTF-8")
+            findings += [] if wide in findings else [wide]
+            continue
         position = found.groupdict("0")
         place = Place(shown(path), int(position.get("line", 0)), int(position.get("column", 0)))
         if found["text"].startswith(_NOTE) and findings and findings[-1].place == place:
@@ -181,6 +186,12 @@ def _findings(complaints: str, sources: Sources) -> list[Finding]:
         elif imported is None or str(import_source) not in broken:
             findings.append(Finding(place, "proto-error", found["text"].removesuffix(".")))
     return findings
+
+
+def _is_utf16(path: Path) -> bool:
+    """Whether the file begins with the byte order mark of UTF-16."""
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _add_note(findings: list[Finding], text: str) -> None:

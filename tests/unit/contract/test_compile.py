@@ -32,6 +32,20 @@ def test_every_error_has_its_file_line_and_column(findings: Findings) -> None:
     ]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf16_is_told_to_be_that_and_nothing_else(
+    write: Write, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    folder = write({"a.proto": 'syntax = "proto3"; import "b.proto"; message A {}', "b.proto": ""})
+    (folder / "b.proto").write_bytes('\ufeffsyntax = "proto3"; // wide'.encode(encoding))
+    monkeypatch.chdir(folder)
+    with pytest.raises(InputError) as caught:
+        load(["a.proto"], [folder])
+    assert [str(finding) for finding in caught.value.findings] == [
+        "b.proto:1:1: proto-error: the file is UTF-16; save it as UTF-8"
+    ]
+
+
 def test_a_file_outside_the_working_directory_is_named_in_full(
     write: Write, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
