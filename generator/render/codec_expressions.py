@@ -171,8 +171,8 @@ def encoded(field: Field, operand: str, names: Names) -> str:
 
 def _encoded_map(field: Field, operand: str, names: Names) -> str:
     value = _encoded_value(field.map_value_type, field.map_value_type_name, "item", names)
-    if field.map_key_type == "string" and value == "item":
-        return f"dict(sorted({operand}.items()))"
+    if field.map_key_type == "string" and value == "item":  # `items` of a map of protobuf's is five calls of Python
+        return f"{{key: {operand}[key] for key in sorted({operand})}}"
     key = "key" if field.map_key_type == "string" else "str(key)"
     if field.map_key_type == "bool":
         key = f"{names.use(SCALARS, 'boolean_key_json')}(key)"
@@ -195,5 +195,7 @@ def _encoded_value(kind: str, type_name: str, operand: str, names: Names) -> str
         return f"{names.encoder(type_name)}({operand}, style)"
     if kind in _INTEGERS and kind.endswith("64"):
         return f"str({operand})"
-    writer = {"bytes": "blob_json", "double": "double_json", "float": "single_json"}.get(kind)
+    if kind == "double":
+        return f"{operand} if {use(SCALARS, 'finite')}({operand}) else {use(SCALARS, 'double_json')}({operand})"
+    writer = {"bytes": "blob_json", "float": "single_json"}.get(kind)
     return f"{use(SCALARS, writer)}({operand})" if writer else operand

@@ -194,9 +194,13 @@ def _keyed(value: dict[str, Any], read: Callable[[str], Any]) -> dict[Any, Any]:
     return made
 
 
+finite = math.isfinite
+"""Whether JSON has a number for a double field's value."""
+
+
 def double_json(value: float) -> object:
     """A double field's value as JSON."""
-    if math.isfinite(value):
+    if finite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 

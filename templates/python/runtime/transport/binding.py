@@ -27,7 +27,6 @@ class Binding:
     """
 
     def __init__(self, route: Route, codec: Codec, bind: Bind, *, ignore_unknown: bool) -> None:
-        self._route = route
         self._request: Callable[..., Message] = route.method.request
         self._codec = codec
         self._bind = bind
@@ -35,21 +34,14 @@ class Binding:
         self._whole = route.body == "*" or (route.body == "" and route.method.kind is Kind.BIDI)
         self._body_field: Any = None if self._whole or not route.body else descriptor.fields_by_name[route.body]
         body_type: Any = descriptor if self._body_field is None else self._body_field.message_type
-        self._raw_body = body_type is not None and body_type.full_name == HTTP_BODY
+        self.takes_body = route.body != ""
+        self.raw_body = self.takes_body and body_type is not None and body_type.full_name == HTTP_BODY
+        """Whether the body is a google.api.HttpBody: any bytes, of any content type."""
         self.names = ParameterNames(route, ignore_unknown=ignore_unknown)
         self.no_query = Query(self.names)
         own = {name for field in descriptor.fields for name in (field.name, field.json_name)}
         self._system = system_parameters.NAMES - own
         self._answered = _answered(route)
-
-    @property
-    def takes_body(self) -> bool:
-        return self._route.body != ""
-
-    @property
-    def raw_body(self) -> bool:
-        """Whether the body is a google.api.HttpBody: any bytes, of any content type."""
-        return self.takes_body and self._raw_body
 
     def check_media_type(self, content_type: str) -> None:
         """Raises ServiceError (415) for a body that is neither JSON nor taken as it is. No content type is JSON."""

@@ -188,12 +188,12 @@ class Exchange:
 
     async def respond(self, status: int, headers: Sequence[RawHeader], body: bytes) -> None:
         """Send the whole response."""
-        if self.trailers and self._chunks and self.verb != "HEAD" and not self._must_close():
+        closing = not self._body_done and self._must_close()
+        if self.trailers and self._chunks and self.verb != "HEAD" and not closing:
             names = b", ".join(dict.fromkeys(name for name, _ in self.trailers))
             await self.start(status, [*headers, (b"trailer", names)])
             await self.end(body)
             return
-        closing = self._must_close()
         if closing:
             self.keep_alive = False
         head = self._head(status, headers)
@@ -312,9 +312,8 @@ class Exchange:
             self.connection.close()
 
     def _must_close(self) -> bool:
+        """Whether so much of the body is still to come that the connection is sooner closed than used again."""
         head = self.head
-        if self._body_done:
-            return False
         return head.chunked or head.expects_continue or (head.content_length or 0) > _SMALL_REST
 
     async def _linger(self) -> None:

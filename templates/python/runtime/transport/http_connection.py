@@ -268,7 +268,8 @@ class HttpConnection(asyncio.Protocol):
                 self.take_in()  # else nobody would notice that the peer goes away
             self._start(following)
         else:
-            self.take_in()
+            if not self._reading:
+                self.take_in()
             self._close_in(HEAD_TIMEOUT if self._in_head else KEEP_ALIVE)
 
     def _refuse(self, refusal: tuple[int, bytes]) -> None:

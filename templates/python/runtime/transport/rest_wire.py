@@ -100,8 +100,9 @@ class RestWire:
         if self._received:
             return None
         self._received = True
-        body = await self._body()
-        return self._served.binding.request(self._values, self._read_query(), body, self.exchange.head.content_type)
+        body, binding = await self._body(), self._served.binding
+        query = self._read_query() if self._query else binding.no_query
+        return binding.request(self._values, query, body, self.exchange.head.content_type)
 
     async def send_headers(self, headers: Sequence[Header]) -> None:
         """Nothing yet: HTTP's status line goes first, and a unary call's is known at its end."""
