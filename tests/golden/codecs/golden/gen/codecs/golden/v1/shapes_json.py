@@ -13,6 +13,7 @@ from .....runtime.protojson.scalars import (
     boolean_key_json,
     double,
     double_json,
+    finite,
     integer,
     integer_keys,
     members,
@@ -86,7 +87,8 @@ def encode_shape(message: Any, style: Style) -> dict[str, Any]:
     json: dict[str, Any] = {}
     which = message.WhichOneof("form")
     if which == "circle":
-        json["circle"] = double_json(message.circle)
+        value = message.circle
+        json["circle"] = value if finite(value) else double_json(value)
     elif which == "square":
         json["square"] = encode_shape_square(message.square, style)
     elif which == "outline":
@@ -130,7 +132,7 @@ def encode_drawing(message: Any, style: Style) -> dict[str, Any]:
     if value := message.marks:
         json["marks"] = [str(item) for item in value]
     if (value := message.weight) or copysign(1.0, value) < 0:
-        json["weight"] = double_json(value)
+        json["weight"] = value if finite(value) else double_json(value)
     if (value := message.width) or copysign(1.0, value) < 0:
         json["width"] = single_json(value)
     if message.HasField("note"):

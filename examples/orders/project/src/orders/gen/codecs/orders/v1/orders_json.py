@@ -62,7 +62,7 @@ def encode_order(message: Any, style: Style) -> dict[str, Any]:
     if message.HasField("note"):
         json["note"] = encode_note(message.note, style)
     if value := message.labels:
-        json["labels"] = dict(sorted(value.items()))
+        json["labels"] = {key: value[key] for key in sorted(value)}
     which = message.WhichOneof("payment")
     if which == "card":
         json["card"] = encode_card(message.card, style)
