@@ -243,8 +243,10 @@ def _rpc_handler(
 ) -> RpcHandler:
     """The method as grpc.aio wants it: bytes in, bytes out, so that nothing is decoded outside the pipeline."""
     message_type = method.request
+    streamed = method.kind.streams_requests
 
-    async def serve(wire: _GrpcWire, context: Context) -> bytes | None:
+    async def serve(request: Any, context: Context) -> bytes | None:
+        wire = _GrpcWire(context, message_type, None if streamed else request)
         peer = context.peer()
         call = Call(
             method,
@@ -268,19 +270,13 @@ def _rpc_handler(
             return wire.encoded
         return await _finish(call, wire, context, table)
 
-    async def serve_unary(request: bytes, context: Context) -> bytes | None:
-        return await serve(_GrpcWire(context, message_type, request), context)
-
-    async def serve_stream(_: object, context: Context) -> bytes | None:
-        return await serve(_GrpcWire(context, message_type, None), context)
-
     if method.kind is Kind.UNARY:
-        return grpc.unary_unary_rpc_method_handler(serve_unary)
+        return grpc.unary_unary_rpc_method_handler(serve)
     if method.kind is Kind.SERVER_STREAM:
-        return grpc.unary_stream_rpc_method_handler(serve_unary)
+        return grpc.unary_stream_rpc_method_handler(serve)
     if method.kind is Kind.CLIENT_STREAM:
-        return grpc.stream_unary_rpc_method_handler(serve_stream)
-    return grpc.stream_stream_rpc_method_handler(serve_stream)
+        return grpc.stream_unary_rpc_method_handler(serve)
+    return grpc.stream_stream_rpc_method_handler(serve)
 
 
 async def _finish(call: Call, wire: _GrpcWire, context: Context, table: ErrorTable) -> bytes | None:
