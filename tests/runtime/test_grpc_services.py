@@ -167,8 +167,7 @@ async def test_reflection_is_there_only_if_the_policy_says_so() -> None:
     policy = replace(definition().policies.grpc, reflection=False)
     async with serving(Wire(), definition(grpc=policy)) as served:
         call = reflection(served.grpc, REFLECTIONS[0])
-        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
-        assert await call.code() is StatusCode.UNIMPLEMENTED
+        assert await call.code() is StatusCode.UNIMPLEMENTED  # without a word: a request could meet the status
 
 
 async def test_a_server_that_stops_accepting_finishes_its_calls_and_takes_no_new_ones() -> None:
