@@ -47,7 +47,8 @@ from shop.runtime.testing import sample
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 METHOD = DEFINITION.methods[0]
-CALLS = 100  # of one sample over a socket
+CALLS = 96  # of one sample over a socket
+AT_ONCE = (1, 32)  # of them
 CHAINED = 5000  # of one sample in process
 
 EVERYTHING = OutgoingPolicy(
@@ -85,7 +86,7 @@ def outbound(policy: OutgoingPolicy, measures: ClientMeasures) -> Outbound:
     return Outbound(policies, {}, LoopClock(), random.Random(1), measures)
 
 
-async def over_the_wire(port: int, rounds: int) -> Mapping[str, float]:
+async def over_the_wire(port: int, at_once: int, rounds: int) -> Mapping[str, float]:
     """CPU seconds of a call by the bare stub, and what a call by each client takes beyond: the median of the rounds."""
     address, request, batch = f"127.0.0.1:{port}", sample(METHOD.request), Batch()
     measures = ClientMeasures(batch, DEFINITION.policies.observability.buckets)
@@ -107,10 +108,17 @@ async def over_the_wire(port: int, rounds: int) -> Mapping[str, float]:
         samples: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(rounds):
             for name, call in calls.items():
-                samples[name].append(await spent(call, CALLS, batch))
+                samples[name].append(await spent(several(call, at_once), CALLS // at_once, batch) / at_once)
     stub = samples.pop("stub")
     beyond = {name: median(map(sub, taken, stub)) for name, taken in samples.items()}
     return {"stub": median(stub), **beyond}
+
+
+def several(call: Call, count: int) -> Call:
+    """That many calls at once."""
+    if count == 1:
+        return call
+    return lambda: asyncio.gather(*(call() for _ in range(count)))
 
 
 def key() -> tuple[tuple[str, str], ...]:
@@ -187,7 +195,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     given = parser.parse_args()
     found = {
-        "wire": uvloop.run(over_the_wire(given.port, given.rounds * 5)),
+        "wire": {count: uvloop.run(over_the_wire(given.port, count, given.rounds * 3)) for count in AT_ONCE},
         "chain": uvloop.run(in_process(given.rounds)),
     }
     json.dump(found, sys.stdout)
